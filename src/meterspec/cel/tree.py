@@ -1,0 +1,79 @@
+"""The typed tree: what the checker gives and every later phase reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar, dataclass_transform
+
+from meterspec.cel.types import Type
+
+__all__ = ["Call", "Expr", "FieldRef", "ListOf", "Literal", "walk"]
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def node(cls: type[T]) -> type[T]:
+    """A dataclass that is frozen for the type checker; enforcing it while running would make a node cost five times
+    as much, and nodes are most of what checking an expression costs."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@node
+class Literal:
+    """A constant. A timestamp is microseconds since 1970-01-01 UTC, a duration is microseconds."""
+
+    value: bool | int | Decimal | str | None
+    type: Type
+    at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
+    """The characters of the expression's text it came from: start, and end not included."""
+
+
+@node
+class FieldRef:
+    """A field of the event."""
+
+    name: str
+    type: Type
+    at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
+
+
+@node
+class ListOf:
+    """A list literal; only ever the right side of `in`."""
+
+    items: tuple[Expr, ...]
+    type: Type
+    at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
+
+
+@node
+class Call:
+    """An operator or function, resolved to one overload: every backend dispatches on `overload`, never on a symbol."""
+
+    overload: str
+    args: tuple[Expr, ...]
+    type: Type
+    at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
+    """The whole expression; `anchor` is where a complaint about the operator points."""
+    anchor: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
+
+
+Expr = Literal | FieldRef | ListOf | Call
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every node, parents before children, left to right; no recursion, so depth costs nothing."""
+    todo: list[Expr] = [expr]
+    while todo:
+        node = todo.pop()
+        yield node
+        match node:
+            case Call():
+                todo.extend(reversed(node.args))
+            case ListOf():
+                todo.extend(reversed(node.items))
+            case Literal() | FieldRef():
+                pass

@@ -1,0 +1,116 @@
+"""From shape to meaning: names resolved, expressions typed, money in exact decimals.
+
+`names` keeps names unique, `families` gives fields their types and bounds, `windows` reads the ways to write a
+window, `prices` and `compliance` the tables of those names, `overflow` proves that numbers fit, and `meters` puts a
+meter together. What is wrong is reported, and the rest goes on: a missing family silences what depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meterspec.check import families as _families
+from meterspec.check import meters as _meters
+from meterspec.check.names import Names, sql_name
+from meterspec.diagnostics import Diagnostics
+from meterspec.ir import Family, Meter, Program
+from meterspec.source import Place, Source
+from meterspec.spec.shape import Document
+from meterspec.spec.shape import Meter as WrittenMeter
+
+__all__ = ["check"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A long-form meter and where it stands."""
+
+    meter: WrittenMeter
+    at: Place
+
+
+def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program:
+    """The meaning of all files of a project together; reports MS2xx to MS5xx.
+
+    What has no meaning is left out of the program, so it is only whole where no error was reported.
+    """
+    names = Names(out)
+    families = _declared_families(files, names, out)
+    long_form = [
+        _Written(meter, Place(source, ("meters", number)))
+        for source, document in files
+        for number, meter in enumerate(document.meters)
+    ]
+    _give_meters_their_fields(long_form, families, out)
+    over_families: dict[str, Meter] = {}
+    meters: dict[str, Meter | None] = {}
+    for written in long_form:
+        name = written.meter.name
+        if not names.take("meter", name, written.at, (sql_name(name),)):
+            continue
+        meters[name] = None
+        if written.meter.source.kind != "ratio":
+            meter = _meters.meter(written.meter, written.at, families, out)
+            if meter is not None:
+                meters[name] = over_families[name] = meter
+    for source, document in files:
+        for name, short in document.meter.items():
+            at = Place(source, ("meter", name))
+            if name in meters or not names.take("meter", name, at, (sql_name(name),)):
+                continue
+            family = families[name]
+            meters[name] = over_families[name] = _meters.short_meter(name, short, at, family, out)
+    ratios = {written.meter.name for written in long_form if written.meter.source.kind == "ratio"}
+    for written in long_form:
+        name = written.meter.name
+        if name in ratios and meters[name] is None:
+            unusable = meters.keys() - over_families.keys()
+            meters[name] = _meters.ratio(written.meter, written.at, over_families, ratios, unusable, out)
+    return Program(
+        families=tuple(families.values()), meters=tuple(meter for meter in meters.values() if meter is not None)
+    )
+
+
+def _declared_families(files: Sequence[tuple[Source, Document]], names: Names, out: Diagnostics) -> dict[str, Family]:
+    """The families of all files, those of short-form meters among them, in the order they stand in."""
+    families: dict[str, Family] = {}
+    for source, document in files:
+        for number, written in enumerate(document.families):
+            at = Place(source, ("families", number))
+            family = _families.family(written, at, out)
+            if names.take("family", written.name, at, _relations(family)):
+                families[written.name] = family
+        for name, short in document.meter.items():
+            at = Place(source, ("meter", name))
+            family = _families.short_family(name, short, at, out)
+            if names.take("family", name, at, _relations(family)):
+                families[name] = family
+    return families
+
+
+def _relations(family: Family) -> tuple[str, ...]:
+    """The SQL names that a family's views take."""
+    return (family.sql_name, family.checked, family.rejects, *(family.raw if len(family.raw) == 1 else ()))
+
+
+def _give_meters_their_fields(meters: Sequence[_Written], families: dict[str, Family], out: Diagnostics) -> None:
+    """Completes families by what meters need of them: a customer that is required, dimensions that nobody declared."""
+    for written in meters:
+        for name in _meters.family_names(written.meter.source):
+            if name not in families:
+                continue
+            if written.meter.kind == "billing":
+                families[name] = _families.require_customer(families[name])
+            for number, dimension in enumerate(_meters.dimensions(written.meter)):
+                if any(field.name == dimension for field in families[name].fields):
+                    continue
+                at = written.at / "aggregate" / "group_by" / number
+                out.report(
+                    _meters.UNDECLARED_DIMENSION,
+                    at=at,
+                    hint=f'add `[families.schema.{dimension}]` with `type = "string"`',
+                    field=dimension,
+                    family=name,
+                )
+                families[name] = _families.add_dimension(families[name], dimension, at)

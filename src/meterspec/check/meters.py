@@ -1,0 +1,621 @@
+"""Meters: what they read, what they keep, how they count and by what they group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from meterspec import cel
+from meterspec.cel.tree import Expr
+from meterspec.cel.types import Environment, Type
+from meterspec.check import overflow
+from meterspec.check.compliance import compliance, tightens
+from meterspec.check.names import sql_name
+from meterspec.check.prices import entitlement, price
+from meterspec.check.windows import window
+from meterspec.diagnostics import Diagnostics, Rule, Severity, did_you_mean
+from meterspec.ir import (
+    Aggregate,
+    CalendarUnit,
+    Entitlement,
+    Example,
+    ExpectedRow,
+    Family,
+    FamilySource,
+    FieldType,
+    Function,
+    Meter,
+    MeterKind,
+    RatioSource,
+    Rounding,
+    Scalar,
+    Source,
+    variables,
+)
+from meterspec.source import Place
+from meterspec.spec import shape
+
+__all__ = ["dimensions", "family_names", "meter", "ratio", "short_meter"]
+
+UNKNOWN_FAMILY = Rule(
+    code="MS201",
+    slug="unknown-family",
+    title="A meter reads a family that the spec does not declare",
+    message="meter `{meter}` reads family `{family}`, which is not declared",
+    why="A declared family gives its fields types; without them the filter and the value cannot be checked.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.cal" }
+        aggregate = { fn = "COUNT" }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+    """,
+)
+SOURCE_KEY = Rule(
+    code="MS220",
+    slug="source-key",
+    title="A key that this kind of source lacks, or needs",
+    message="a source of kind `{kind}` {fault}",
+    why="A family is named by `family`, several by `families`, a ratio by `numerator` and `denominator`.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", families = ["api.call"] }
+        aggregate = { fn = "COUNT" }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "families", families = ["api.call"] }
+        aggregate = { fn = "COUNT" }
+    """,
+)
+AGGREGATE_KEY = Rule(
+    code="MS221",
+    slug="aggregate-key",
+    title="A key that this aggregate lacks, or needs",
+    message="{fn} {fault}",
+    why="COUNT counts events and needs no value; every other aggregate works on one; only TIME_WEIGHTED has a `per`.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "SUM" }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+    """,
+)
+MISSING_AGGREGATE = Rule(
+    code="MS222",
+    slug="missing-aggregate",
+    title="A meter that does not say how it counts",
+    message="meter `{meter}` has no `aggregate`",
+    why="Only a ratio can do without: it takes its windows and groups from its two meters.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+    """,
+)
+UNDECLARED_DIMENSION = Rule(
+    code="MS223",
+    slug="undeclared-dimension",
+    title="A group_by names a field that the family does not declare",
+    message="`{field}` is not declared in family `{family}`; it is taken as an optional text",
+    why="A field that is declared is checked: its type, whether it has to be there, and the values it can have.",
+    severity=Severity.WARNING,
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["region"] }
+    """,
+    good="""
+        families = [{ name = "api.call", schema.region = { type = "string" } }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["region"] }
+    """,
+)
+BAD_DIMENSION = Rule(
+    code="MS224",
+    slug="bad-dimension",
+    title="A group_by names a field that has a value of its own in almost every event",
+    message="meter `{meter}` cannot group by `{field}`, {why_not}",
+    why="Grouping by the id or an instant gives one group an event: a copy of the log, not a meter.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["event_id"] }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+    """,
+)
+BILLING_CUSTOMER = Rule(
+    code="MS225",
+    slug="billing-groups-by-customer",
+    title="A billing meter that does not group by the customer first",
+    message="billing meter `{meter}` has to group by the customer, `{customer}`, first",
+    why="An invoice has one customer; usage that is not theirs alone cannot be on it.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+)
+BILLING_TABLE = Rule(
+    code="MS226",
+    slug="billing-table",
+    title="A price on a reporting meter, or a billing meter without one",
+    message="{kind} meter `{meter}` {fault}",
+    why="`kind` says whether a number is invoiced, and only an invoiced number has a price.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "reporting"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+)
+FAMILIES_DIFFER = Rule(
+    code="MS227",
+    slug="families-differ",
+    title="A field that the families of a meter do not share",
+    message="`{field}` is {first} in family `{family}` and {second} in `{other}`",
+    why="A meter over several families reads one field of each event, so it has to be there, with one type, in all.",
+    bad="""
+        families = [
+          { name = "api.call", schema.size = { type = "integer" } },
+          { name = "api.upload", schema.size = { type = "string" } },
+        ]
+        [[meters]]
+        name = "calls"
+        source = { kind = "families", families = ["api.call", "api.upload"] }
+        aggregate = { fn = "COUNT", group_by = ["size"] }
+    """,
+    good="""
+        families = [
+          { name = "api.call", schema.size = { type = "integer" } },
+          { name = "api.upload", schema.size = { type = "integer" } },
+        ]
+        [[meters]]
+        name = "calls"
+        source = { kind = "families", families = ["api.call", "api.upload"] }
+        aggregate = { fn = "COUNT", group_by = ["size"] }
+    """,
+)
+RATIO_PARTS = Rule(
+    code="MS228",
+    slug="ratio-parts",
+    title="A ratio of meters that have no ratio",
+    message="{message}",
+    why="A ratio is taken group by group and window by window, so both meters have to have the same of each.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "day" }
+        [[meters]]
+        name = "calls-a-month"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "month" }
+        [[meters]]
+        name = "share"
+        source = { kind = "ratio", numerator = "calls", denominator = "calls-a-month" }
+    """,
+    good="""
+        families = [{ name = "api.call", schema.status = { type = "integer", required = true } }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "day" }
+        [[meters]]
+        name = "failed-calls"
+        filter = "status >= 500"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "day" }
+        [[meters]]
+        name = "share"
+        source = { kind = "ratio", numerator = "failed-calls", denominator = "calls" }
+    """,
+)
+REPEATED_DIMENSION = Rule(
+    code="MS229",
+    slug="repeated-dimension",
+    title="A name that a list of the meter has twice",
+    message="`{name}` stands twice in `{key}` of meter `{meter}`",
+    why="Grouping twice by one field, or reading one family twice, changes nothing or counts double.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id", "customer_id"] }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+    """,
+)
+EXAMPLE_KEY = Rule(
+    code="MS240",
+    slug="example-key",
+    title="An example that expects what its meter does not give",
+    message="the example expects `{key}`, which meter `{meter}` does not give",
+    why="A row of a meter has its groups, `window_start`, `window_end`, `quantity` and `events`; nothing else can be "
+    "compared.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        tests = [{ name = "nothing", events = [], expect = [{ quantiy = 0 }] }]
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        tests = [{ name = "nothing", events = [], expect = [{ quantity = 0 }] }]
+    """,
+)
+
+_NUMBERS = (Type.INT, Type.DECIMAL)
+_UNIQUE = (Type.STRING, Type.INT, Type.BOOL)
+
+
+def family_names(written: shape.Source) -> tuple[str, ...]:
+    """The families a source names, whether they exist or not."""
+    if written.kind == "family" and written.family is not None:
+        return (written.family,)
+    return tuple(written.families or ()) if written.kind == "families" else ()
+
+
+def dimensions(written: shape.Meter) -> tuple[str, ...]:
+    """The fields a meter groups by, as written."""
+    return tuple(written.aggregate.group_by or ()) if written.aggregate else ()
+
+
+def meter(written: shape.Meter, at: Place, families: Mapping[str, Family], out: Diagnostics) -> Meter | None:
+    """The meaning of a `[[meters]]` table over families; None where something keeps it from having one."""
+    source = _source(written, at / "source", families, out)
+    if not isinstance(source, FamilySource):
+        return None
+    members = tuple(families[name] for name in source.families)
+    if written.aggregate is None:
+        out.report(MISSING_AGGREGATE, at=at, hint='add `aggregate = { fn = "COUNT" }`', meter=written.name)
+        return None
+    groups = _group_by(written, at / "aggregate" / "group_by", members, out)
+    environment = _environment(members, written, groups, at, out)
+    kept, present = None, frozenset[str]()
+    if written.filter is not None:
+        checked = cel.check(written.filter, environment, at / "filter", out, want=(Type.BOOL,))
+        kept, present = (checked.expr, checked.present) if checked else (None, present)
+    aggregate = _aggregate(written.aggregate, at / "aggregate", environment, present, out)
+    if aggregate is not None and aggregate.value is not None:
+        most = max(family.max_events for family in members)
+        overflow.check(
+            aggregate.function, aggregate.value, environment, written.precision, most, at / "aggregate" / "value", out
+        )
+    return _meter(written, at, source, members, kept, aggregate, groups, out)
+
+
+def ratio(
+    written: shape.Meter, at: Place, meters: Mapping[str, Meter], ratios: Set[str], unusable: Set[str], out: Diagnostics
+) -> Meter | None:
+    """The meaning of a `[[meters]]` table whose source is a ratio.
+
+    `meters` are those over families, `ratios` the names of those that are not, and about the `unusable` something was
+    reported already.
+    """
+    source = _source(written, at / "source", {}, out)
+    if not isinstance(source, RatioSource):
+        return None
+    if written.aggregate is not None:
+        hint = "leave it out: a ratio has the windows and groups of its two meters"
+        out.report(AGGREGATE_KEY, at=(at / "aggregate").key(), hint=hint, fn="a ratio", fault="has no `aggregate`")
+    if written.filter is not None:
+        hint = "filter its two meters instead"
+        out.report(AGGREGATE_KEY, at=(at / "filter").key(), hint=hint, fn="a ratio", fault="has no `filter`")
+    parts = []
+    for role, name in (("numerator", source.numerator), ("denominator", source.denominator)):
+        if name in meters:
+            parts.append(meters[name])
+        elif name not in unusable or name in ratios:
+            what = "a ratio itself; write it in terms of meters over events" if name in ratios else "not a meter here"
+            message = f"the {role} `{name}` is {what}"
+            out.report(RATIO_PARTS, at=at / "source" / role, hint=did_you_mean(name, meters), message=message)
+    if len(parts) < 2:
+        return None
+    above, below = parts
+    if above.window != below.window or above.group_by != below.group_by:
+        what = "windows" if above.window != below.window else "groups"
+        message = f"`{above.name}` and `{below.name}` have different {what}"
+        out.report(RATIO_PARTS, at=at / "source", message=message)
+        return None
+    return _meter(written, at, source, (), None, None, above.group_by, out, like=above)
+
+
+def short_meter(name: str, written: shape.ShortMeter, at: Place, family: Family, out: Diagnostics) -> Meter:
+    """The meter that a `[meter.NAME]` table declares: a counter is the SUM of `qty`, a gauge its LAST value."""
+    function = Function.SUM if written.kind == "counter" else Function.LAST
+    value = cel.check("qty", variables((family,)), at, Diagnostics(), want=_NUMBERS)
+    assert value is not None
+    return Meter(
+        name=name,
+        sql_name=sql_name(name),
+        kind=MeterKind.REPORTING,
+        description=written.description,
+        source=FamilySource((name,)),
+        aggregate=Aggregate(function=function, value=value.expr, origin=at),
+        window=window(written.window, at / "window", out),
+        group_by=("customer_id",),
+        unit=written.unit,
+        precision=written.precision,
+        entitlement=entitlement(written, at, out),
+        origin=at,
+    )
+
+
+def _meter(
+    written: shape.Meter,
+    at: Place,
+    source: Source,
+    members: tuple[Family, ...],
+    kept: Expr | None,
+    aggregate: Aggregate | None,
+    groups: tuple[str, ...],
+    out: Diagnostics,
+    like: Meter | None = None,
+) -> Meter:
+    """What both kinds of long-form meter share."""
+    own = compliance(written.compliance, at / "compliance")
+    tightens(written.name, own, members, out)
+    billing = written.billing
+    if billing is not None and written.kind == "reporting":
+        hint = 'write `kind = "billing"`, or leave the table out'
+        fault = "has a `billing` table"
+        out.report(BILLING_TABLE, at=at / "billing", hint=hint, kind="reporting", meter=written.name, fault=fault)
+    elif billing is None and written.kind == "billing":
+        hint = 'add a `[meters.billing]` table, or write `kind = "reporting"`'
+        fault = "has no `billing` table"
+        out.report(BILLING_TABLE, at=at / "kind", hint=hint, kind="billing", meter=written.name, fault=fault)
+    where = at / "billing"
+    if like is not None:
+        stretch = like.window
+    else:
+        stretch = window(written.aggregate.window if written.aggregate else None, at / "aggregate" / "window", out)
+    return Meter(
+        name=written.name,
+        sql_name=sql_name(written.name),
+        kind=MeterKind(written.kind),
+        description=written.description,
+        source=source,
+        filter=kept,
+        aggregate=aggregate,
+        window=stretch,
+        group_by=groups,
+        unit=written.unit,
+        precision=written.precision,
+        rounding=Rounding(written.rounding),
+        price=price(billing, where, out, meter=written.name, dimensions=groups) if billing else None,
+        entitlement=entitlement(billing, where, out) if billing else Entitlement(),
+        compliance=own,
+        examples=tuple(
+            _example(test, at / "tests" / n, written.name, groups, out) for n, test in enumerate(written.tests)
+        ),
+        origin=at,
+    )
+
+
+def _source(written: shape.Meter, at: Place, families: Mapping[str, Family], out: Diagnostics) -> Source | None:
+    source = written.source
+    wanted = {"family": ("family",), "families": ("families",), "ratio": ("numerator", "denominator")}[source.kind]
+    whole = True
+    for key in ("family", "families", "numerator", "denominator"):
+        there = getattr(source, key) is not None
+        if there and key not in wanted:
+            hint = "its keys are " + " and ".join(f"`{k}`" for k in wanted)
+            out.report(SOURCE_KEY, at=(at / key).key(), hint=hint, kind=source.kind, fault=f"has no `{key}`")
+            whole = False
+        elif not there and key in wanted and whole:
+            out.report(SOURCE_KEY, at=at, hint=f"add `{key}`", kind=source.kind, fault=f"needs `{key}`")
+            whole = False
+    if not whole:
+        return None
+    if source.kind == "ratio":
+        assert source.numerator is not None and source.denominator is not None
+        return RatioSource(source.numerator, source.denominator)
+    names = family_names(source)
+    for number, name in enumerate(names):
+        place = at / "family" if source.kind == "family" else at / "families" / number
+        if name not in families:
+            out.report(UNKNOWN_FAMILY, at=place, hint=did_you_mean(name, families), meter=written.name, family=name)
+            whole = False
+        elif name in names[:number]:
+            out.report(REPEATED_DIMENSION, at=place, name=name, key="families", meter=written.name)
+            whole = False
+    return FamilySource(names) if whole else None
+
+
+def _group_by(written: shape.Meter, at: Place, members: tuple[Family, ...], out: Diagnostics) -> tuple[str, ...]:
+    groups = dimensions(written)
+    kept: list[str] = []
+    for number, name in enumerate(groups):
+        place = at / number
+        if name in kept:
+            out.report(REPEATED_DIMENSION, at=place, name=name, key="group_by", meter=written.name)
+            continue
+        reasons = [why for family in members if (why := _not_a_dimension(family, name))]
+        if reasons:
+            out.report(BAD_DIMENSION, at=place, meter=written.name, field=name, why_not=reasons[0])
+            continue
+        kept.append(name)
+    customers = {family.customer for family in members}
+    if written.kind == "billing" and (not kept or kept[0] not in customers):
+        customer = members[0].customer or "customer_id"
+        rest = [name for name in kept if name != customer]
+        listed = ", ".join(f'"{name}"' for name in [customer, *rest])
+        hint = f"write `group_by = [{listed}]`"
+        place = at if groups else at.parent()
+        out.report(BILLING_CUSTOMER, at=place, hint=hint, meter=written.name, customer=customer)
+    return tuple(kept)
+
+
+def _not_a_dimension(family: Family, name: str) -> str | None:
+    if name == family.event_id:
+        return "the id of the event"
+    kind = next((f.type for f in family.fields if f.name == name), None)
+    return "an instant" if kind is FieldType.TIMESTAMP else None
+
+
+def _environment(
+    members: tuple[Family, ...], written: shape.Meter, groups: tuple[str, ...], at: Place, out: Diagnostics
+) -> Environment:
+    """The shared variables; reports a group field that the families do not share."""
+    environment = variables(members)
+    for number, name in enumerate(groups):
+        if name in environment:
+            continue
+        first, *others = members
+        types = {f.name: {i.name: i.type.value for i in f.fields} for f in members}
+        for other in others:
+            one, two = types[first.name].get(name, "absent"), types[other.name].get(name, "absent")
+            if one != two:
+                out.report(
+                    FAMILIES_DIFFER,
+                    at=at / "aggregate" / "group_by" / number,
+                    field=name,
+                    first=one,
+                    family=first.name,
+                    second=two,
+                    other=other.name,
+                )
+                break
+    return environment
+
+
+def _aggregate(
+    written: shape.Aggregate, at: Place, environment: Environment, present: frozenset[str], out: Diagnostics
+) -> Aggregate | None:
+    function = Function(written.fn)
+    value = None
+    if function is Function.COUNT and written.value is not None:
+        hint = 'leave it out, or write `fn = "SUM"`; to count some events only, use `filter`'
+        out.report(AGGREGATE_KEY, at=(at / "value").key(), hint=hint, fn="COUNT", fault="takes no `value`")
+    elif function is not Function.COUNT and written.value is None:
+        hint = 'add `value = "..."`, the number each event contributes'
+        out.report(AGGREGATE_KEY, at=at / "fn", hint=hint, fn=function.value, fault="needs a `value`")
+        return None
+    elif written.value is not None:
+        want = _UNIQUE if function is Function.UNIQUE else _NUMBERS
+        checked = cel.check(written.value, environment, at / "value", out, want=want, present=present)
+        if checked is None:
+            return None
+        value = checked.expr
+    if function is Function.TIME_WEIGHTED and written.per is None:
+        hint = 'add `per = "hour"`: the quantity is in value-units times this'
+        out.report(AGGREGATE_KEY, at=at / "fn", hint=hint, fn=function.value, fault="needs a `per`")
+    elif function is not Function.TIME_WEIGHTED and written.per is not None:
+        out.report(AGGREGATE_KEY, at=(at / "per").key(), fn=function.value, fault="takes no `per`")
+    elif written.per in {"month", "quarter", "year"}:
+        hint = 'write `per = "hour"` or `per = "day"`'
+        fault = f"cannot be per {written.per}: its length differs"
+        out.report(AGGREGATE_KEY, at=at / "per", hint=hint, fn=function.value, fault=fault)
+    per = CalendarUnit(written.per) if written.per else None
+    return Aggregate(function=function, value=value, per=per, origin=at)
+
+
+def _example(written: shape.Example, at: Place, meter: str, groups: tuple[str, ...], out: Diagnostics) -> Example:
+    known = (*groups, "window_start", "window_end", "quantity", "events")
+    expected = []
+    for number, row in enumerate(written.expect):
+        place = at / "expect" / number
+        for key in row:
+            if key not in known:
+                out.report(EXAMPLE_KEY, at=(place / key).key(), hint=did_you_mean(key, known), key=key, meter=meter)
+        quantity = row.get("quantity")
+        group = tuple((key, scalar(value)) for key, value in row.items() if key != "quantity")
+        number_or_none = Decimal(quantity) if isinstance(quantity, int | Decimal) else None
+        expected.append(ExpectedRow(group=group, quantity=number_or_none, origin=place))
+    events = tuple(tuple((key, scalar(value)) for key, value in event.items()) for event in written.events)
+    as_of = scalar(written.as_of) if written.as_of is not None else None
+    return Example(
+        name=written.name,
+        events=events,
+        expect=tuple(expected),
+        as_of=as_of if isinstance(as_of, datetime) else None,
+        origin=at,
+    )
+
+
+def scalar(value: shape.Scalar) -> Scalar:
+    """A value of an example in the IR: instants in UTC, a date is its first instant."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value

@@ -1,0 +1,135 @@
+"""Overflow: whether every number on the way to a quantity fits the 38 digits that all engines can keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from meterspec import exact
+from meterspec.cel.tree import Expr, FieldRef, walk
+from meterspec.cel.types import Environment, Type
+from meterspec.diagnostics import Diagnostics, Rule
+from meterspec.ir import Function
+from meterspec.source import Place
+
+__all__ = ["LIMIT", "check"]
+
+OVERFLOW = Rule(
+    code="MS350",
+    slug="possible-overflow",
+    title="A number that may not fit 38 digits",
+    message="{what} can need {digits} digits, and engines keep 38",
+    why="DECIMAL(38) is the widest number that every engine keeps exactly. What the bounds of the fields and the "
+    "events of a result allow has to fit it; otherwise a large month would fail, or wrap around.",
+    bad="""
+        [[families]]
+        name = "api.call"
+        schema.size = { type = "integer", required = true }
+        [[meters]]
+        name = "sizes"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "SUM", value = "size * size" }
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+        schema.size = { type = "integer", required = true, min = 0, max = 1_000_000_000 }
+        [[meters]]
+        name = "sizes"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "SUM", value = "size * size" }
+    """,
+)
+
+LIMIT = 10**38 - 1
+"""The greatest whole number of DECIMAL(38, 0)."""
+
+_LONGEST_WINDOW = 200 * 366 * 86_400 * 10**6
+"""Microseconds of the longest stretch a TIME_WEIGHTED quantity is taken over."""
+
+
+_LONGEST_PER = 7 * 86_400 * 10**6
+"""Microseconds of the longest unit that a TIME_WEIGHTED quantity is per."""
+
+
+def check(
+    function: Function,
+    value: Expr,
+    environment: Environment,
+    precision: int,
+    events: int,
+    at: Place,
+    out: Diagnostics,
+) -> None:
+    """Reports MS350 once, for the first number on the way that may not fit."""
+    if value.type not in {Type.INT, Type.DECIMAL} or function is Function.UNIQUE:
+        return
+    number = exact.scaled(value, environment)
+    for what, most in _steps(function, number, precision, events):
+        if most > LIMIT:
+            out.report(OVERFLOW, at=at, hint=_hint(value, environment), what=what, digits=len(str(most)))
+            return
+
+
+def _steps(function: Function, number: exact.Scaled, precision: int, events: int) -> Iterator[tuple[str, int]]:
+    """The greatest magnitude of every number between the fields and the quantity."""
+    for node in _nodes(number.whole):
+        yield "the value of an event", _magnitude(node)
+    times = 1
+    what = "the value"
+    if function in {Function.SUM, Function.AVG}:
+        times, what = events, f"the sum over {events:.0e} events".replace("e+", "e")
+    elif function is Function.TIME_WEIGHTED:
+        times, what = _LONGEST_WINDOW, "the value held over the longest window"
+    total = number.whole.bounds.magnitude * times
+    yield what, total
+    factor, divisor = exact.rounding(number.ratio, precision)
+    if function is Function.AVG:
+        divisor *= events
+    elif function is Function.TIME_WEIGHTED:
+        divisor *= _LONGEST_PER
+    yield "the division at the end", divisor * (2 * factor + 1)
+    yield f"the quantity with {precision} decimals", int(Fraction(total * factor, divisor)) + 1
+
+
+def _nodes(whole: exact.Whole) -> Iterator[exact.Whole]:
+    todo = [whole]
+    while todo:
+        node = todo.pop()
+        yield node
+        match node:
+            case exact.Sum(terms):
+                todo.extend(term for _, term in terms)
+            case exact.Product(left, right):
+                todo += [left, right]
+            case exact.Quotient(one, two) | exact.Remainder(one, two) | exact.RoundDivision(one, two):
+                todo += [one, two]
+            case exact.Absolute(operand):
+                todo.append(operand)
+            case exact.Extreme(_, operands):
+                todo.extend(operands)
+            case exact.Choose(_, then, otherwise):
+                todo += [then, otherwise]
+            case exact.Constant() | exact.Column() | exact.Foreign():
+                pass
+
+
+def _magnitude(node: exact.Whole) -> int:
+    """The greatest number an engine meets while it computes a node."""
+    match node:
+        case exact.Sum(terms):
+            return sum(abs(factor) * term.bounds.magnitude for factor, term in terms)
+        case exact.RoundDivision(dividend, divisor):
+            return max(dividend.bounds.magnitude, 2 * divisor.bounds.magnitude)
+        case _:
+            return node.bounds.magnitude
+
+
+def _hint(value: Expr, environment: Environment) -> str | None:
+    """Names the field whose bounds help most: the one that can be largest."""
+    fields = {node.name for node in walk(value) if isinstance(node, FieldRef)}
+    numbers = [environment[name] for name in sorted(fields) if environment[name].high is not None]
+    if not numbers:
+        return None
+    _, name, high = max((Fraction(v.high or 0) * 10**v.scale, v.name, v.high) for v in numbers)
+    return f"give `{name}` a `min` and `max`: it can now be as large as {high:f}"

@@ -1,0 +1,234 @@
+"""Windows: the stretch of time that one quantity covers, from the few ways to write one."""
+
+from __future__ import annotations
+
+import re
+
+from meterspec.diagnostics import Diagnostics, Rule, did_you_mean
+from meterspec.ir import (
+    BillingCycle,
+    CalendarUnit,
+    CalendarWindow,
+    Lifetime,
+    Rolling,
+    Tumbling,
+    Window,
+)
+from meterspec.source import Place
+from meterspec.spec import shape
+
+__all__ = ["DEFAULT", "window"]
+
+BAD_WINDOW = Rule(
+    code="MS230",
+    slug="bad-window",
+    title="A text that names no window",
+    message="`{text}` is not a window",
+    why="A window is the customer's cycle, a calendar unit or a fixed length; anything else would be a guess.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "monthly" }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "month" }
+    """,
+)
+WINDOW_KEY = Rule(
+    code="MS231",
+    slug="window-key",
+    title="A key that this kind of window lacks, or needs",
+    message="a {kind} window {fault}",
+    why="Each kind of window is said in its own keys; one that has no effect would mislead the reader.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "tumbling", unit = "month" } }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "calendar", unit = "month" } }
+    """,
+)
+BAD_DURATION = Rule(
+    code="MS232",
+    slug="bad-duration",
+    title="A text that is no duration",
+    message="`{text}` is not a duration{reason}",
+    why="Seconds to weeks have a fixed length; months and years go by the calendar.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "rolling", duration = "30" } }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "rolling", duration = "30d" } }
+    """,
+)
+UNKNOWN_ZONE = Rule(
+    code="MS233",
+    slug="unknown-time-zone",
+    title="A time zone that does not exist",
+    message="there is no time zone `{zone}`",
+    why="Local days and months begin where the zone's rules say; an unknown zone has none.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "calendar", unit = "month", timezone = "Europe/Berlim" } }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = { kind = "calendar", unit = "month", timezone = "Europe/Berlin" } }
+    """,
+)
+
+DEFAULT = CalendarWindow(CalendarUnit.MONTH)
+
+_CALENDAR = {unit.value: unit for unit in CalendarUnit}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT_WORDS = {
+    **_SECONDS,
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "week": 604_800,
+}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_LONGEST = 200 * 366 * 86_400
+"""Two hundred years in seconds: longer is a slip, and keeps instants within what every engine can hold."""
+
+_KEYS = {
+    "billing_cycle": set[str](),
+    "calendar": {"unit", "timezone"},
+    "tumbling": {"duration_seconds", "duration"},
+    "rolling": {"duration_seconds", "duration", "every", "timezone"},
+    "lifetime": set[str](),
+}
+
+
+def window(written: str | shape.WindowTable | None, at: Place, out: Diagnostics) -> Window:
+    """The meaning of a `window`; where MS230 to MS233 is reported, the default stands in for it."""
+    if written is None:
+        return DEFAULT
+    if isinstance(written, str):
+        return _word(written, at, out)
+    return _table(written, at, out)
+
+
+def _word(text: str, at: Place, out: Diagnostics) -> Window:
+    if text == "billing_cycle":
+        return BillingCycle()
+    if text in _CALENDAR:
+        return CalendarWindow(_CALENDAR[text])
+    fixed = re.fullmatch(r"([1-9][0-9]*)([smhdw])", text, re.ASCII)
+    if fixed:
+        return Tumbling(_bounded(int(fixed[1]) * _SECONDS[fixed[2]], text, at, out))
+    hint = did_you_mean(text, ["billing_cycle", *CalendarUnit])
+    if text in {"lifetime", "rolling", "calendar", "tumbling"}:
+        hint = f'write it as a table: {{ kind = "{text}"' + (", ... }" if text != "lifetime" else " }")
+    default = 'write "billing_cycle", a calendar unit such as "month", or a length such as "15m"'
+    out.report(BAD_WINDOW, at=at, hint=hint or default, text=text)
+    return DEFAULT
+
+
+def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
+    kind = written.kind
+    for key in ("unit", "timezone", "duration_seconds", "duration", "every"):
+        if getattr(written, key) is not None and key not in _KEYS[kind]:
+            keys = " and ".join(f"`{k}`" for k in sorted(_KEYS[kind]))
+            hint = f"its keys are {keys}" if keys else "it has no keys but `kind`"
+            out.report(WINDOW_KEY, at=(at / key).key(), hint=hint, kind=kind, fault=f"has no `{key}`")
+    match kind:
+        case "billing_cycle":
+            return BillingCycle()
+        case "lifetime":
+            return Lifetime()
+        case "calendar":
+            if written.unit is None:
+                out.report(WINDOW_KEY, at=at, hint='add `unit = "month"`', kind=kind, fault="needs a `unit`")
+                return DEFAULT
+            return CalendarWindow(CalendarUnit(written.unit), _zone(written.timezone, at / "timezone", out))
+        case "tumbling":
+            seconds, months = _length(written, at, out)
+            if months is not None:
+                hint = 'write { kind = "calendar", unit = "month" } for calendar months'
+                reason = " of fixed length: months differ"
+                out.report(BAD_DURATION, at=at / "duration", hint=hint, text=written.duration or "", reason=reason)
+                return DEFAULT
+            return Tumbling(seconds) if seconds is not None else DEFAULT
+        case "rolling":
+            seconds, months = _length(written, at, out)
+            every = CalendarUnit(written.every) if written.every else None
+            zone = _zone(written.timezone, at / "timezone", out)
+            rolling = Rolling(seconds=seconds, months=months, every=every, timezone=zone)
+            return rolling if seconds or months else DEFAULT
+
+
+def _length(written: shape.WindowTable, at: Place, out: Diagnostics) -> tuple[int | None, int | None]:
+    """The length in seconds or in months; (None, None) where something was reported."""
+    if written.duration is not None and written.duration_seconds is not None:
+        fault = "has one length: `duration` or `duration_seconds`"
+        out.report(WINDOW_KEY, at=(at / "duration").key(), kind=written.kind, fault=fault)
+        return None, None
+    if written.duration_seconds is not None:
+        return _bounded(written.duration_seconds, str(written.duration_seconds), at / "duration_seconds", out), None
+    if written.duration is None:
+        out.report(WINDOW_KEY, at=at, hint='add `duration = "30d"`', kind=written.kind, fault="needs a length")
+        return None, None
+    text = written.duration
+    parts = re.fullmatch(r"([1-9][0-9]*) ?([a-z]+)", text, re.ASCII)
+    word = parts[2].removesuffix("s") if parts and len(parts[2]) > 1 else (parts[2] if parts else "")
+    if parts and word in _MONTHS:
+        months = int(parts[1]) * _MONTHS[word]
+        if months <= 2400:
+            return None, months
+        out.report(BAD_DURATION, at=at / "duration", text=text, reason=": it is longer than 200 years")
+    elif parts and word in _UNIT_WORDS:
+        return _bounded(int(parts[1]) * _UNIT_WORDS[word], text, at / "duration", out), None
+    else:
+        hint = 'write a number and a unit: "90s", "15m", "6h", "30d", "2w", "2 months", "1 year"'
+        out.report(BAD_DURATION, at=at / "duration", hint=hint, text=text, reason="")
+    return None, None
+
+
+def _bounded(seconds: int, text: str, at: Place, out: Diagnostics) -> int:
+    if seconds > _LONGEST:
+        out.report(BAD_DURATION, at=at, text=text, reason=": it is longer than 200 years")
+        return 1
+    return seconds
+
+
+def _zone(name: str | None, at: Place, out: Diagnostics) -> str:
+    if name is None or name == "UTC":
+        return "UTC"
+    from zoneinfo import available_timezones  # noqa: PLC0415 - only a spec that names a zone pays for it
+
+    known = available_timezones()
+    if name not in known:
+        hint = did_you_mean(name, known) or 'write an IANA name such as "Europe/Berlin"'
+        out.report(UNKNOWN_ZONE, at=at, hint=hint, zone=name)
+        return "UTC"
+    return name

@@ -1,0 +1,189 @@
+"""The command line: arguments and help. What a command does is in `commands`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from meterspec import __version__, commands
+from meterspec.pipeline import TARGETS
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="meterspec",
+    help="The compiler for usage metering: one typed file becomes exact SQL, Stripe configuration and evidence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ValidateFormat(StrEnum):
+    FULL = "full"
+    CONCISE = "concise"
+    JSON = "json"
+
+
+class TableFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+class DiffFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Impact(StrEnum):
+    BREAKING = "breaking"
+    REVIEW = "review"
+    SAFE = "safe"
+
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PATH]...", help="Files, folders or `-`; the project around this folder where absent."),
+]
+Events = Annotated[
+    list[str],
+    typer.Option("--events", metavar="FILES", help="Parquet, JSON lines or CSV; a pattern, or FAMILY=FILES."),
+]
+From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
+To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
+
+
+def _examples(*lines: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"    {line}" for line in lines)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"meterspec {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The compiler for usage metering: one typed file becomes exact SQL, Stripe configuration and evidence."""
+
+
+@app.command(epilog=_examples("meterspec validate", "meterspec validate specs/ --format json"))
+def validate(
+    paths: Paths = None,
+    format: Annotated[ValidateFormat, typer.Option(help="How findings are printed.")] = ValidateFormat.FULL,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only.")] = False,
+) -> None:
+    """Print every diagnostic of a spec."""
+    commands.guarded(commands.validate, paths or [], format.value, strict, quiet)
+
+
+@app.command("compile", epilog=_examples("meterspec compile --out build", "meterspec compile --out build --check"))
+def compile_(
+    paths: Paths = None,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="The folder that will hold the artefacts.")
+    ] = "build",
+    target: Annotated[str | None, typer.Option(metavar="NAMES", help="sql, stripe, or both, by commas.")] = None,
+    dialect: Annotated[str, typer.Option(metavar="NAMES", help="SQL dialects, by commas.")] = "duckdb",
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
+) -> None:
+    """Write every artefact, all or none."""
+    targets = target.split(",") if target else list(TARGETS)
+    commands.guarded(commands.compile_, paths or [], out, targets, dialect.split(","), check)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec run --events events.parquet",
+        "meterspec run --events 'events/*.jsonl' --from 2026-01-01 --to 2026-02-01 --format json",
+    )
+)
+def run(
+    events: Events,
+    paths: Paths = None,
+    meter: Annotated[list[str] | None, typer.Option(help="Compute this meter; may be repeated.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="INSTANT", help="Where rolling and lifetime windows end; after the newest event."
+        ),
+    ] = None,
+    start: From = None,
+    end: To = None,
+    format: Annotated[TableFormat, typer.Option(help="How results are printed.")] = TableFormat.TABLE,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write rejected rows with their reasons, as JSON lines.")
+    ] = None,
+) -> None:
+    """Compute every meter on event files."""
+    commands.guarded(commands.run, paths or [], events, meter or [], as_of, (start, end), format.value, rejects)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec invoice --events events.parquet",
+        "meterspec invoice --events events.parquet --customer acme --format json",
+    )
+)
+def invoice(
+    events: Events,
+    paths: Paths = None,
+    customer: Annotated[str | None, typer.Option(metavar="ID", help="This customer only.")] = None,
+    start: From = None,
+    end: To = None,
+    format: Annotated[TableFormat, typer.Option(help="How invoices are printed.")] = TableFormat.TABLE,
+) -> None:
+    """Price what customers used, by period."""
+    commands.guarded(commands.invoice, paths or [], events, customer, (start, end), format.value)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec price agent-hours 1500", "meterspec price meterspec.toml agent-hours 1500 --format json"
+    )
+)
+def price(
+    arguments: Annotated[list[str], typer.Argument(metavar="[PATH] METER QUANTITY")],
+    match: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A dimension of the usage; picks a rate.")
+    ] = None,
+    format: Annotated[TableFormat, typer.Option(help="How the lines are printed.")] = TableFormat.TABLE,
+) -> None:
+    """Price a quantity of one meter, line by line."""
+    if len(arguments) < 2:
+        raise typer.BadParameter("write a meter and a quantity: `meterspec price METER QUANTITY`")
+    commands.guarded(commands.price, arguments, match or [], format.value)
+
+
+@app.command(
+    epilog=_examples("meterspec diff old.toml new.toml", "meterspec diff old.toml new.toml --fail-on breaking")
+)
+def diff(
+    base: Annotated[str, typer.Argument(metavar="BASE")],
+    head: Annotated[str, typer.Argument(metavar="HEAD")],
+    format: Annotated[DiffFormat, typer.Option(help="How changes are printed.")] = DiffFormat.TEXT,
+    fail_on: Annotated[
+        Impact | None, typer.Option("--fail-on", help="Exit 1 on a change of this impact or worse.")
+    ] = None,
+) -> None:
+    """Say what the changes between two specs mean."""
+    commands.guarded(commands.diff, base, head, format.value, fail_on.value if fail_on else None)
+
+
+@app.command(epilog=_examples("meterspec explain MS201", "meterspec explain agent-hours"))
+def explain(
+    subject: Annotated[str, typer.Argument(metavar="CODE|METER")],
+    paths: Paths = None,
+) -> None:
+    """Explain a diagnostic, or how a meter's number comes about."""
+    commands.guarded(commands.explain, subject, paths or [])

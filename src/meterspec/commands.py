@@ -1,0 +1,554 @@
+"""What each command does: one pipeline call, words out, an exit code. `cli` reads the arguments."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
+from meterspec.pipeline import TARGETS, compile_program, load
+from meterspec.project import SpecFile, collect
+from meterspec.render import (
+    Palette,
+    as_json,
+    concise,
+    diagnostics_json,
+    full,
+    instant,
+    order,
+    plain,
+    printable,
+    summary,
+    table,
+)
+
+if TYPE_CHECKING:
+    from meterspec.ir import Meter, Price, Program, Scalar
+    from meterspec.pricing import Bill
+    from meterspec.run import Result, Run
+
+__all__ = ["compile_", "diff", "explain", "guarded", "invoice", "price", "run", "validate"]
+
+BAD_ARGUMENT = Rule(
+    code="MS005",
+    slug="bad-argument",
+    title="An argument of a command that cannot be used",
+    message="{argument} cannot be `{value}`{reason}",
+    why="The command cannot guess what was meant.",
+)
+NO_SUCH_METER = Rule(
+    code="MS006",
+    slug="no-such-meter",
+    title="A meter that the spec does not declare",
+    message="the spec declares no meter `{meter}`",
+    why="A command works on one program, and this meter is not in it.",
+)
+NO_PRICE = Rule(
+    code="MS007",
+    slug="no-price",
+    title="A meter without a price where one is needed",
+    message="meter `{meter}` has no price",
+    why="Only a billing meter has a price.",
+)
+NOTHING_TO_INVOICE = Rule(
+    code="MS008",
+    slug="nothing-to-invoice",
+    title="A spec without a billing meter where invoices are asked for",
+    message="no meter of the spec has a price",
+    why="An invoice is made of the prices of billing meters.",
+)
+
+_CLEAN, _FINDINGS, _FAILED = 0, 1, 2
+
+
+class Exit(Exception):  # noqa: N818 - the end of a command, not an error of it
+    """Ends a command with an exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def guarded(command: Callable[..., None], *arguments: object, **options: object) -> NoReturn:
+    """Runs a command to its exit code; what keeps it from its job is one diagnostic and exit code 2."""
+    # Half the time of a large project would go into collecting cycles that a short-lived process never has.
+    import gc  # noqa: PLC0415
+
+    gc.disable()
+    try:
+        command(*arguments, **options)
+        sys.stdout.flush()
+        code = _CLEAN
+    except Exit as end:
+        code = end.code
+    except Failure as failure:
+        sys.stderr.write(full(failure.diagnostic, _palette(sys.stderr)))
+        code = _FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _CLEAN
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        code = 130
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def validate(
+    paths: Sequence[str],
+    format: str = "full",
+    strict: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Prints every diagnostic of a spec."""
+    out = Diagnostics()
+    files = collect(paths)
+    load(files, out)
+    found = order(out)
+    if format == "json":
+        sys.stdout.write(as_json(diagnostics_json(found)))
+    else:
+        _write_diagnostics(found, sys.stdout, format)
+        if not quiet:
+            what = f"{len(files)} file{'s' if len(files) != 1 else ''}"
+            sys.stderr.write(f"{what}: {summary(found)}\n")
+    failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+    if any(d.severity in failing for d in found):
+        raise Exit(_FINDINGS)
+
+
+def compile_(paths: Sequence[str], folder: str, targets: Sequence[str], dialects: Sequence[str], check: bool) -> None:
+    """Writes every artefact of a spec, or with `check` says how the folder differs from them."""
+    from meterspec.artifacts import compare, write  # noqa: PLC0415
+    from meterspec.backends.sql import DIALECTS  # noqa: PLC0415
+
+    for target in targets:
+        _one_of("--target", target, TARGETS)
+    for dialect in dialects:
+        _one_of("--dialect", dialect, tuple(DIALECTS))
+    files = collect(paths)
+    program, out = _program(files)
+    artifacts = compile_program(program, files, out, targets=targets, dialects=dialects)
+    _stop_on_errors(out)
+    if not check:
+        write(artifacts, Path(folder))
+        sys.stderr.write(f"{len(artifacts)} files in {printable(folder)}\n")
+        return
+    drift = compare(artifacts, Path(folder))
+    for words, changed in (("stale", drift.stale), ("missing", drift.missing), ("orphan", drift.orphan)):
+        for path in changed:
+            sys.stdout.write(f"{words}: {printable(path)}\n")
+    if drift:
+        sys.stderr.write(f"{printable(folder)} is not what the spec compiles to: run `meterspec compile` again\n")
+        raise Exit(_FINDINGS)
+    sys.stderr.write(f"{printable(folder)} is up to date\n")
+
+
+def run(
+    paths: Sequence[str],
+    events: Sequence[str],
+    meters: Sequence[str],
+    as_of: str | None,
+    begins: tuple[str | None, str | None],
+    format: str,
+    rejects: str | None,
+) -> None:
+    """Computes every meter on event files."""
+    program, out = _program(collect(paths))
+    for name in meters:
+        _meter(program, name)
+    done = _run(program, out, events, meters, as_of, begins)
+    if rejects is not None:
+        _write_rejects(done, Path(rejects))
+    if format == "json":
+        sys.stdout.write(as_json(_run_json(done)))
+    else:
+        _write_run(program, done)
+
+
+def invoice(
+    paths: Sequence[str],
+    events: Sequence[str],
+    customer: str | None,
+    begins: tuple[str | None, str | None],
+    format: str,
+) -> None:
+    """Prices what customers used, by period."""
+    program, out = _program(collect(paths))
+    billed = [meter.name for meter in program.meters if meter.price is not None]
+    if not billed:
+        raise Failure(NOTHING_TO_INVOICE)
+    done = _run(program, out, events, billed, None, begins)
+    invoices = _invoices(program, done, customer, out)
+    _stop_on_errors(out)
+    if format == "json":
+        sys.stdout.write(as_json({"invoices": [_invoice_json(entry) for entry in invoices]}))
+    else:
+        _write_invoices(invoices)
+
+
+def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
+    """Prices a quantity of one meter, line by line."""
+    from meterspec.pricing import Unpriceable, price_usage  # noqa: PLC0415
+    from meterspec.pricing import as_json as bill_json  # noqa: PLC0415
+
+    *paths, name, amount = arguments
+    program, out = _program(collect(paths))
+    meter = _meter(program, name)
+    if meter.price is None:
+        raise Failure(NO_PRICE, meter=name, hint="meters with one are of kind `billing`")
+    try:
+        quantity = Decimal(amount)
+    except InvalidOperation:
+        quantity = Decimal("nan")
+    if not quantity.is_finite():
+        raise Failure(BAD_ARGUMENT, argument="QUANTITY", value=amount, reason=": it is not a number")
+    try:
+        bill = price_usage(meter.price, quantity, _match(program, meter, match))
+    except Unpriceable as refusal:
+        out.report(refusal.rule, at=meter.price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
+        _stop_on_errors(out)
+        raise
+    if format == "json":
+        sys.stdout.write(as_json(bill_json(name, meter.price, bill)))
+    else:
+        sys.stdout.write(_bill_table(meter.price, bill, _palette(sys.stdout)))
+
+
+def diff(base: str, head: str, format: str, fail_on: str | None) -> None:
+    """Says what changes between two specs mean."""
+    from meterspec.diff import as_json as changes_json  # noqa: PLC0415
+    from meterspec.diff import diff as find_changes  # noqa: PLC0415
+
+    before, _ = _program(collect([base]))
+    after, _ = _program(collect([head]))
+    found = find_changes(before, after)
+    if format == "json":
+        sys.stdout.write(as_json(changes_json(found)))
+    else:
+        palette = _palette(sys.stdout)
+        colours = {"breaking": "red", "review": "yellow", "safe": "green"}
+        for change in found:
+            impact = palette.paint(f"{change.impact.value}[{change.code}]", "bold", colours[change.impact.value])
+            sys.stdout.write(f"{impact} {printable(change.message)}\n")
+        counts = [(word, sum(change.impact.value == word for change in found)) for word in colours]
+        words = ", ".join(f"{count} {word}" for word, count in counts if count)
+        sys.stdout.write(f"{words or 'no change of meaning'}\n")
+    ranks = ["safe", "review", "breaking"]
+    if fail_on is not None and any(ranks.index(c.impact.value) >= ranks.index(fail_on) for c in found):
+        raise Exit(_FINDINGS)
+
+
+def explain(subject: str, paths: Sequence[str]) -> None:
+    """Prints the page of a rule, or how a meter's number comes about."""
+    from meterspec.catalogue import by_code, page  # noqa: PLC0415
+
+    rule = by_code(subject)
+    if rule is not None:
+        sys.stdout.write(page(rule))
+        return
+    from meterspec.catalogue import meter_page  # noqa: PLC0415
+
+    program, _ = _program(collect(paths))
+    sys.stdout.write(meter_page(program, _meter(program, subject)))
+
+
+# Shared steps ---------------------------------------------------------------------------------------------------
+
+
+def _palette(stream: TextIO) -> Palette:
+    """Colour on a terminal, unless `NO_COLOR` says no; anywhere, where `FORCE_COLOR` says so."""
+    if os.environ.get("NO_COLOR"):
+        return Palette()
+    if os.environ.get("FORCE_COLOR"):
+        return Palette(colour=True)
+    return Palette(colour=stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def _write_diagnostics(found: Sequence[Diagnostic], stream: TextIO, format: str = "full") -> None:
+    palette = _palette(stream)
+    for diagnostic in found:
+        stream.write(concise(diagnostic) if format == "concise" else full(diagnostic, palette) + "\n")
+
+
+def _program(files: Sequence[SpecFile]) -> tuple[Program, Diagnostics]:
+    """The program of a spec; its errors end the command, its warnings are for `validate`."""
+    out = Diagnostics()
+    program = load(files, out)
+    _stop_on_errors(out)
+    assert program is not None
+    return program, Diagnostics()
+
+
+def _stop_on_errors(out: Diagnostics) -> None:
+    errors = [diagnostic for diagnostic in order(out) if diagnostic.severity is Severity.ERROR]
+    if errors:
+        _write_diagnostics(errors, sys.stderr)
+        sys.stderr.write(f"{summary(errors)}\n")
+        raise Exit(_FINDINGS)
+
+
+def _one_of(argument: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        hint = did_you_mean(value, known) or f"write one of {', '.join(known)}"
+        raise Failure(BAD_ARGUMENT, argument=argument, value=value, reason="", hint=hint)
+
+
+def _meter(program: Program, name: str) -> Meter:
+    try:
+        return program.meter(name)
+    except KeyError:
+        names = [meter.name for meter in program.meters]
+        hint = did_you_mean(name, names) or f"its meters are {', '.join(names)}"
+        raise Failure(NO_SUCH_METER, meter=name, hint=hint) from None
+
+
+def _instant_argument(argument: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write a date, or a date and a time: 2026-02-01, 2026-02-01T00:00:00Z"
+        raise Failure(BAD_ARGUMENT, argument=argument, value=text, reason="", hint=hint) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _run(
+    program: Program,
+    out: Diagnostics,
+    events: Sequence[str],
+    meters: Sequence[str],
+    as_of: str | None,
+    begins: tuple[str | None, str | None],
+) -> Run:
+    from meterspec.events import find  # noqa: PLC0415
+    from meterspec.run import run as compute  # noqa: PLC0415
+
+    start, end = (_instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    moment = _instant_argument("--as-of", as_of)
+    done = compute(program, find(program, events), out, meters=meters, as_of=moment, begins=(start, end))
+    _stop_on_errors(out)
+    if moment is None and done.as_of is not None:
+        sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
+    for entry in done.ignored:
+        keys = ", ".join(f"`{printable(key)}`" for key in entry.keys)
+        sys.stderr.write(f"family {entry.family} does not declare {keys}: ignored\n")
+    for name in done.skipped:
+        sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
+    return done
+
+
+def _run_json(done: Run) -> dict[str, object]:
+    return {
+        "as_of": instant(done.as_of) if done.as_of else None,
+        "results": [
+            {
+                "meter": result.meter,
+                "window_start": instant(result.window_start) if result.window_start else None,
+                "window_end": instant(result.window_end),
+                "group": {name: _scalar_json(value) for name, value in result.group},
+                "quantity": None if result.quantity is None else _short(result.quantity),
+                "unit": result.unit,
+                "events": result.events,
+            }
+            for result in done.results
+        ],
+        "quality": [
+            {
+                "family": quality.family,
+                "read": quality.read,
+                "accepted": quality.accepted,
+                "duplicates": quality.duplicates,
+                "conflicts": quality.conflicts,
+                "rejected": quality.rejected,
+                "reasons": quality.reasons,
+            }
+            for quality in done.quality
+        ],
+    }
+
+
+def _scalar_json(value: Scalar) -> object:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+def _short(quantity: Decimal) -> str:
+    """A quantity without zeros at its end: 12.500000 is 12.5."""
+    text = plain(quantity)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _scalar_text(value: Scalar) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def _day(moment: datetime | None) -> str:
+    """An instant as short as it can be said."""
+    if moment is None:
+        return "ever"
+    text = instant(moment)
+    return text.removesuffix("T00:00:00Z")
+
+
+def _write_run(program: Program, done: Run) -> None:
+    palette = _palette(sys.stdout)
+    by_meter: dict[str, list[Result]] = {}
+    for result in done.results:
+        by_meter.setdefault(result.meter, []).append(result)
+    for name, results in by_meter.items():
+        meter = program.meter(name)
+        unit = f" ({meter.unit})" if meter.unit else ""
+        sys.stdout.write(f"{palette.paint(name, 'bold')}{printable(unit)}\n")
+        headers = ["from", "to", *meter.group_by, "quantity", "events"]
+        rows = [
+            [
+                _day(result.window_start),
+                _day(result.window_end),
+                *(_scalar_text(value) for _, value in result.group),
+                "-" if result.quantity is None else plain(result.quantity),
+                str(result.events),
+            ]
+            for result in results
+        ]
+        sys.stdout.write(table(headers, rows, frozenset({len(headers) - 2, len(headers) - 1}), palette) + "\n")
+    headers = ["family", "read", "accepted", "duplicates", "conflicts", "rejected"]
+    counts = [
+        [q.family, *(str(n) for n in (q.read, q.accepted, q.duplicates, q.conflicts, q.rejected))] for q in done.quality
+    ]
+    sys.stdout.write(f"{palette.paint('events', 'bold')}\n")
+    sys.stdout.write(table(headers, counts, frozenset(range(1, 6)), palette))
+    reasons = [[reason, str(count)] for quality in done.quality for reason, count in quality.reasons.items()]
+    if reasons:
+        sys.stdout.write("\n" + table(["rejected because", "rows"], reasons, frozenset({1}), palette))
+
+
+def _write_rejects(done: Run, path: Path) -> None:
+    import json  # noqa: PLC0415
+
+    from meterspec.artifacts import write_file  # noqa: PLC0415
+
+    lines = [
+        json.dumps({"family": r.family, "reason": r.reason, "row": r.row}, ensure_ascii=False, sort_keys=True) + "\n"
+        for r in done.rejects
+    ]
+    write_file(path, "".join(lines).encode())
+
+
+# Invoices -------------------------------------------------------------------------------------------------------
+
+
+def _invoices(program: Program, done: Run, customer: str | None, out: Diagnostics) -> list[_Invoice]:
+    """One invoice a customer, period and currency, each with the bill of every meter that has usage in it."""
+    from meterspec.pricing import Unpriceable, price_groups  # noqa: PLC0415
+
+    usage: dict[tuple[str, datetime, datetime, str], list[tuple[dict[str, Scalar], Decimal]]] = {}
+    for result in done.results:
+        who = str(result.group[0][1])
+        if result.quantity is None or result.window_start is None or (customer is not None and who != customer):
+            continue
+        key = (who, result.window_start, result.window_end, result.meter)
+        usage.setdefault(key, []).append((dict(result.group), result.quantity))
+    invoices: dict[tuple[str, datetime, datetime, str], _Invoice] = {}
+    for (who, start, end, name), groups in sorted(usage.items()):
+        meter = program.meter(name)
+        assert meter.price is not None and meter.aggregate is not None
+        try:
+            bill = price_groups(meter.price, groups, meter.aggregate.function)
+        except Unpriceable as refusal:
+            out.report(refusal.rule, at=meter.price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
+            continue
+        key = (who, start, end, bill.currency)
+        invoices.setdefault(key, _Invoice(who, start, end, bill.currency)).bills.append((meter, bill))
+    return list(invoices.values())
+
+
+class _Invoice:
+    """What one customer owes for one period in one currency."""
+
+    def __init__(self, customer: str, start: datetime, end: datetime, currency: str) -> None:
+        self.customer = customer
+        self.start = start
+        self.end = end
+        self.currency = currency
+        self.bills: list[tuple[Meter, Bill]] = []
+
+    @property
+    def amount(self) -> Decimal:
+        first, *others = (bill.amount for _, bill in self.bills)
+        return sum(others, first)
+
+
+def _invoice_json(invoice: _Invoice) -> dict[str, object]:
+    return {
+        "customer_id": invoice.customer,
+        "period_start": instant(invoice.start),
+        "period_end": instant(invoice.end),
+        "currency": invoice.currency,
+        "lines": [
+            {
+                "meter": meter.name,
+                "quantity": _short(line.quantity),
+                "amount": plain(line.amount),
+                "kind": line.kind.value,
+            }
+            for meter, bill in invoice.bills
+            for line in bill.lines
+        ],
+        "amount": plain(invoice.amount),
+    }
+
+
+def _write_invoices(invoices: Sequence[_Invoice]) -> None:
+    palette = _palette(sys.stdout)
+    headers = ["customer", "from", "to", "meter", "line", "quantity", "unit price", "amount", ""]
+    rows = []
+    for invoice in invoices:
+        head = [invoice.customer, _day(invoice.start), _day(invoice.end)]
+        for meter, bill in invoice.bills:
+            for line in bill.lines:
+                cells = [_short(line.quantity), _short(line.unit_amount), plain(line.amount), invoice.currency]
+                rows.append([*head, meter.name, line.kind.value.replace("_", " "), *cells])
+                head = ["", "", ""]
+        rows.append(["", "", "", "", "total", "", "", plain(invoice.amount), invoice.currency])
+    sys.stdout.write(table(headers, rows, frozenset({5, 6, 7}), palette))
+
+
+def _bill_table(price: Price, bill: Bill, palette: Palette) -> str:
+    rows = []
+    for line in bill.lines:
+        reach = ""
+        if line.start is not None:
+            reach = (
+                f"{_short(line.start)} to {_short(line.end)}" if line.end is not None else f"above {_short(line.start)}"
+            )
+        cells = [_short(line.quantity), _short(line.unit_amount), plain(line.amount)]
+        rows.append([line.kind.value.replace("_", " "), reach, *cells])
+    rows.append(["total", "", "", "", plain(bill.amount)])
+    headers = ["line", "units", "quantity", "unit price", bill.currency]
+    return table(headers, rows, frozenset({2, 3, 4}), palette)
+
+
+def _match(program: Program, meter: Meter, match: Sequence[str]) -> dict[str, Scalar]:
+    """The dimensions that `--match name=value` arguments give, each of its field's type."""
+    dimensions: dict[str, Scalar] = {}
+    fields = {field.name: field for family in program.families_of(meter) for field in family.fields}
+    for argument in match:
+        name, _, text = argument.partition("=")
+        _one_of("--match", name, meter.group_by)
+        kind = fields[name].type.value
+        try:
+            value: Scalar = {"integer": int, "decimal": Decimal, "float": Decimal}.get(kind, str)(text)
+        except (ValueError, InvalidOperation):
+            raise Failure(BAD_ARGUMENT, argument="--match", value=argument, reason=f": `{name}` is {kind}") from None
+        dimensions[name] = text == "true" if kind == "boolean" else value
+    return dimensions

@@ -1,0 +1,177 @@
+"""From two programs to verdicts: each change with its rule, said in the user's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from meterspec.diff.changes import Change, Step, find
+from meterspec.diff.rules import Area, ChangeRule, Impact, rule_of
+from meterspec.diff.words import field_type, is_expression, text, with_types
+from meterspec.ir import Example, Field, Meter, MeterKind, Price, Program, Rate, Tier
+from meterspec.source import Place
+
+__all__ = ["Verdict", "as_json", "diff", "facts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A change and what it means."""
+
+    rule: ChangeRule
+    change: Change
+    affects: Area
+    message: str
+    before: str | None
+    """The value in words; None where there was none."""
+    after: str | None
+
+    @property
+    def code(self) -> str:
+        return self.rule.code
+
+    @property
+    def name(self) -> str:
+        return self.rule.slug
+
+    @property
+    def impact(self) -> Impact:
+        return self.rule.impact
+
+    @property
+    def subject(self) -> str:
+        return self.change.subject
+
+    @property
+    def path(self) -> str:
+        return self.change.path
+
+    @property
+    def before_place(self) -> Place | None:
+        return self.change.before_place
+
+    @property
+    def after_place(self) -> Place | None:
+        return self.change.after_place
+
+
+def diff(before: Program, after: Program) -> list[Verdict]:
+    """What changes between two programs, breaking changes first, then in the order of the program after."""
+    order = _subjects(before) | _subjects(after)  # what is gone comes where it was
+    position = {subject: number for number, subject in enumerate(_subjects(after) | order)}
+    impacts = list(Impact)
+
+    def place(verdict: Verdict) -> tuple[int, int, list[tuple[bool, str | int]]]:
+        subject = (verdict.change.route[0].field, verdict.subject)
+        keys = [(isinstance(key, str), key) for key in verdict.change.keys]
+        return impacts.index(verdict.impact), position.get(subject, len(position)), keys
+
+    return sorted((_judge(change) for change in find(before, after)), key=place)
+
+
+def as_json(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """The document of `diff --format json`."""
+    verdicts = list(verdicts)
+    return {
+        "changes": [
+            {
+                "code": verdict.code,
+                "name": verdict.name,
+                "impact": verdict.impact.value,
+                "affects": verdict.affects.value,
+                "subject": verdict.subject,
+                "path": verdict.path,
+                "before": verdict.before,
+                "after": verdict.after,
+                "message": verdict.message,
+            }
+            for verdict in verdicts
+        ],
+        "summary": {impact.value: sum(verdict.impact is impact for verdict in verdicts) for impact in Impact},
+        "money": [],
+    }
+
+
+def facts(change: Change, before: str, after: str) -> dict[str, str]:
+    """What the message of a rule may name."""
+    price = change.new(Price) or change.old(Price)
+    keys = [key for key in change.keys if isinstance(key, str)]
+    return {
+        "where": _where(change),
+        "subject": change.subject,
+        "key": keys[-1] if keys else change.field,
+        "before": before,
+        "after": after,
+        "per": "package" if price is not None and price.package_size is not None else "unit",
+        "currency": price.currency if price is not None else "",
+        "interval": price.interval.value if price is not None else "",
+    }
+
+
+def _judge(change: Change) -> Verdict:
+    rule = rule_of(change)
+    before, after = _shown(change)
+    named = facts(change, rule.absent if before is None else before, rule.absent if after is None else after)
+    return Verdict(
+        rule=rule,
+        change=change,
+        affects=rule.affects or _area(change),
+        message=rule.message.format(**named),
+        before=before,
+        after=after,
+    )
+
+
+def _shown(change: Change) -> tuple[str | None, str | None]:
+    """Both values in words, so that they differ wherever the values do."""
+    if (change.owner, change.field) == (Tier, "up_to"):
+        return tuple("infinity" if bound is None else text(bound) for bound in (change.before, change.after))  # type: ignore[return-value]
+    if (change.owner, change.field) == (Field, "type"):
+        old, new = change.old(Field), change.new(Field)
+        assert old is not None
+        assert new is not None
+        return field_type(old), field_type(new)
+    before = None if change.before is None else text(change.before)
+    after = None if change.after is None else text(change.after)
+    if before == after and is_expression(change.before) and is_expression(change.after):
+        return with_types(change.before), with_types(change.after)  # type: ignore[arg-type]
+    return before, after
+
+
+def _area(change: Change) -> Area:
+    """Where the change of a meter shows; that of a family shows in its events."""
+    meters = (change.new(Meter), change.old(Meter), change.after, change.before)
+    kinds = [meter.kind for meter in meters if isinstance(meter, Meter)]
+    if not kinds:
+        return Area.EVENTS
+    return Area.INVOICES if MeterKind.BILLING in kinds else Area.REPORTS
+
+
+def _where(change: Change) -> str:
+    """What changed, from the inside out: "tier 1 of `agent-hours-billing`"."""
+    things = [_thing(step) for step in change.route[1:] if step.item is not None]
+    if things:
+        return " of ".join([*reversed(things), f"`{change.subject}`"])
+    kind = {"families": "family ", "meters": "meter "}.get(change.route[0].field, "")
+    return f"{kind}`{change.subject}`"
+
+
+def _thing(step: Step) -> str:
+    number = (step.at[0] if step.at[1] is None else step.at[1]) or 0
+    match step.item:
+        case Field(name=name):
+            return f"field `{name}`"
+        case Example(name=name):
+            return f"test `{name}`"
+        case Rate(match=match):
+            return f"the rate for {text(match)}"
+        case Tier():
+            return f"tier {number + 1}"
+        case _:
+            return f"{step.field} {number + 1}"
+
+
+def _subjects(program: Program) -> dict[tuple[str, str], None]:
+    names = [("families", family.name) for family in program.families]
+    return dict.fromkeys([*names, *(("meters", meter.name) for meter in program.meters)])

@@ -1,0 +1,115 @@
+"""Imports point one way, and the commands that run everywhere stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FIXTURES, ROOT
+
+PACKAGE = ROOT / "src" / "meterspec"
+
+MAY_IMPORT = {
+    "source": set[str](),
+    "diagnostics": {"source"},
+    "spec": {"source", "diagnostics"},
+    "cel": {"source", "diagnostics"},
+    "currencies": set[str](),
+    "ir": {"source", "cel"},
+    "exact": {"cel"},
+    "check": {"source", "diagnostics", "spec", "cel", "ir", "exact", "currencies"},
+    "pricing": {"diagnostics", "ir", "currencies"},
+    "backends": {"source", "diagnostics", "cel", "ir", "exact", "currencies"},
+    "diff": {"source", "cel", "ir"},
+    "project": {"diagnostics"},
+    "pipeline": {"diagnostics", "spec", "check", "ir", "backends", "project"},
+    "artifacts": {"diagnostics", "backends"},
+    "events": {"diagnostics", "ir", "backends"},
+    "run": {"diagnostics", "ir", "backends", "events"},
+    "render": {"source", "diagnostics"},
+    "catalogue": {"diagnostics", "ir", "backends"},
+    "commands": {
+        *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),
+        *("events", "run", "pricing", "diff", "catalogue"),
+    },
+    "cli": {"commands", "pipeline"},
+    "__main__": {"commands", "cli"},
+}
+"""What each room of the house may see besides itself; docs/architecture.md draws it."""
+
+
+def room(module: str) -> str:
+    """The first name below the package: `meterspec.cel.tree` is in the room `cel`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(file: Path) -> set[str]:
+    """The rooms that a file imports from."""
+    rooms = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(module=str(module)) if module.startswith("meterspec."):
+                rooms.add(room(module))
+            case ast.ImportFrom(module="meterspec"):
+                rooms |= {alias.name for alias in node.names if (PACKAGE / alias.name).exists()}
+                rooms |= {alias.name for alias in node.names if (PACKAGE / f"{alias.name}.py").exists()}
+            case ast.Import():
+                rooms |= {room(alias.name) for alias in node.names if alias.name.startswith("meterspec.")}
+    return rooms
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_imports_point_one_way(file: Path) -> None:
+    inside = file.relative_to(PACKAGE)
+    own = inside.parts[0].removesuffix(".py")
+    if own == "__init__":
+        assert not imports(file)
+        return
+    assert imports(file) - {own} <= MAY_IMPORT[own], f"{inside} sees more than it may"
+
+
+def test_no_circle_among_the_rooms() -> None:
+    seen: set[str] = set()
+    rooms = dict(MAY_IMPORT)
+    while rooms:
+        ready = [name for name, needs in rooms.items() if needs <= seen]
+        assert ready, f"a circle among {sorted(rooms)}"
+        seen.update(ready)
+        for name in ready:
+            del rooms[name]
+
+
+HEAVY = {
+    *("sqlglot", "jinja2", "duckdb", "pydantic", "typer", "click", "rich", "tomlkit", "celpy"),
+    *("asyncio", "difflib", "zoneinfo", "meterspec.backends", "meterspec.cli"),
+}
+
+
+def modules_after(*arguments: str) -> set[str]:
+    """The modules that a command line has imported when it ends."""
+    program = (
+        "import sys\n"
+        f"sys.argv = ['meterspec', *{arguments!r}]\n"
+        "from meterspec.__main__ import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "print('MODULES', *sorted(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("MODULES")[2].split())
+
+
+def test_validate_of_a_clean_spec_loads_no_backend_and_no_option_parser() -> None:
+    loaded = modules_after("validate", str(FIXTURES / "valid" / "published_short.toml"))
+    assert not HEAVY & loaded
+
+
+def test_version_loads_nothing_of_ours() -> None:
+    loaded = modules_after("--version")
+    assert {name for name in loaded if name.startswith("meterspec.")} <= {"meterspec.__main__"}
