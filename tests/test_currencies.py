@@ -67,4 +67,3 @@ def test_what_stripe_is_sent(code: str, major: str, sent: int) -> None:
 @pytest.mark.parametrize("code", ["CLF", "UYW", "UYI", "IQD", "LYD"])
 def test_where_stripe_is_not_known_to_have_a_currency_nothing_is_guessed(code: str) -> None:
     assert currencies.stripe_digits(code) is None
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from meterspec.currencies import DIGITS
 from meterspec.ir import Credits, Function, Price, PriceModel, Rate, Rounding, Scalar, Tier, TierMode
 from meterspec.pricing import Bill, LineKind, Unpriceable, as_json, price_groups, price_rates, price_usage
+from tests.conftest import ROOT
+from tests.corpus import check_text
 
 D = Decimal
 
@@ -614,3 +617,35 @@ def test_the_order_of_the_groups_means_nothing(price: Price, quantities: dict[in
     by_region = replace(price, rates=rates)
     backwards = dict(reversed(quantities.items()))
     assert price_rates(by_region, quantities) == price_rates(by_region, backwards)
+
+
+# The page
+
+PAGE = (ROOT / "docs" / "pricing.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n([^`]*)```\n\n\| quantity [^\n]*\n\| ---[^\n]*\n((?:\|[^\n]*\n)+)", PAGE)
+HEAD = """
+families = [{ name = "api.call" }]
+[[meters]]
+name = "calls"
+kind = "billing"
+source = { kind = "family", family = "api.call" }
+aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id"] }
+[meters.billing]
+"""
+
+
+def test_the_page_has_its_tables() -> None:
+    assert PAGE.count("```toml") == PAGE.count("| quantity |") == len(EXAMPLES) == 6
+
+
+@pytest.mark.parametrize(("billing", "table"), EXAMPLES)
+def test_every_table_of_the_page(billing: str, table: str) -> None:
+    program, found = check_text(HEAD + billing)
+    assert program is not None and not found
+    price = program.meter("calls").price
+    assert price is not None
+    for row in table.splitlines():
+        quantity, lines, amount = (cell.strip() for cell in row.strip("|").split("|"))
+        bill = price_usage(price, D(quantity))
+        assert ", ".join(f"{line.kind} {line.amount:f}" for line in bill.lines) == lines
+        assert f"{bill.amount:f}" == amount

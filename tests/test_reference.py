@@ -175,15 +175,15 @@ def read_one(field: ir.Field, raw: object) -> object:
         (INTEGER, -(2**63), -(2**63)),
         (INTEGER, "9" * 30, "x out of range"),
         (INTEGER, Decimal("1e999999"), "x out of range"),
-        (INTEGER, Decimal("5.5"), "x is not a integer"),
-        (INTEGER, Decimal("1e-999999"), "x is not a integer"),
-        (INTEGER, True, "x is not a integer"),
-        (INTEGER, "n/a", "x is not a integer"),
-        (INTEGER, "", "x is not a integer"),
-        (INTEGER, " 5", "x is not a integer"),
-        (INTEGER, "1e3", "x is not a integer"),  # a number may have an exponent, plain text may not
-        (INTEGER, "٣", "x is not a integer"),  # a digit, but not one of 0 to 9
-        (INTEGER, [5], "x is not a integer"),
+        (INTEGER, Decimal("5.5"), "x is not an integer"),
+        (INTEGER, Decimal("1e-999999"), "x is not an integer"),
+        (INTEGER, True, "x is not an integer"),
+        (INTEGER, "n/a", "x is not an integer"),
+        (INTEGER, "", "x is not an integer"),
+        (INTEGER, " 5", "x is not an integer"),
+        (INTEGER, "1e3", "x is not an integer"),  # a number may have an exponent, plain text may not
+        (INTEGER, "٣", "x is not an integer"),  # a digit, but not one of 0 to 9
+        (INTEGER, [5], "x is not an integer"),
         (INTEGER, None, None),
         (BOUNDED, 0, 0),
         (BOUNDED, -1, "x below 0"),
@@ -303,7 +303,7 @@ def test_the_first_field_that_fails_decides() -> None:
         "at is not a timestamp",
         "missing a",
         "missing a",
-        "x is not a integer",
+        "x is not an integer",
         "id is not a string",
         "who is not a string",
     ]
@@ -383,7 +383,7 @@ def test_rows_are_rejected_first_then_deduplicated() -> None:
             "duplicates": 4,  # two of a, two of b
             "conflicts": 1,
             "rejected": 2,
-            "reasons": {"missing at": 1, "n is not a integer": 1},
+            "reasons": {"missing at": 1, "n is not an integer": 1},
         }
     ]
 

@@ -68,6 +68,13 @@ def test_a_value_is_found(path: Path, document: str) -> None:
     expect(document, path)
 
 
+def test_a_large_array_is_read_once_and_every_element_of_it_found() -> None:
+    text = "x = [" + ",\n".join(f"{{ n = {number} }}" for number in range(2000)) + "]"
+    for number in (0, 1000, 1999):
+        start, end = locate(text, ("x", number, "n"), VALUE, None)
+        assert text[start:end] == str(number)
+
+
 # Keys
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Rule
+from meterspec.source import Position, Source
 from meterspec.spec import toml
 from meterspec.spec.toml import read
 from tests.conftest import SHARED
@@ -52,6 +53,7 @@ def values(document: str) -> dict[str, Any]:
         ("9223372036854775807", 2**63 - 1),
         ("-9223372036854775808", -(2**63)),
         ("0x7FFF_FFFF_FFFF_FFFF", 2**63 - 1),
+        ("1e0_0_0_5", Decimal("1E+5")),
         ("1e59", Decimal("1E+59")),
         ("1e-59", Decimal("1E-59")),
         ("0." + "1" * 59, Decimal("0." + "1" * 59)),
@@ -94,6 +96,7 @@ MISTAKES = [
     ("MS108", "type = ⟦integer⟧; required = true", "`integer` is not a value", '`"integer"`'),
     ("MS108", "filter = ⟦status == 'ok' && x < 5⟧ # why", "`status == 'ok' && x < 5`", "`\"status == 'ok' && x < 5\"`"),
     ("MS108", 'filter = ⟦plan == "eu"⟧', "is not a value", "`'plan == \"eu\"'`"),
+    ("MS108", "filter = ⟦a == \"x\" || a == 'y'⟧", "is not a value", "`\"a == \\\"x\\\" || a == 'y'\"`"),
     ("MS108", "x = { unit = ⟦h⟧, n = 1 }", "`h` is not a value", '`"h"`'),
     ("MS108", "x = [⟦a⟧, b]", "`a` is not a value", '`"a"`'),
     ("MS108", "window = ⟦30d⟧", "`30d` is not a value", '`"30d"`'),
@@ -144,11 +147,13 @@ MISTAKES = [
     ("MS103", "⟦é⟧ = 1", "`é` cannot stand here", '`"é" = ...`'),
     ("MS103", "⟦=⟧ 5", "`=` cannot stand here", "a key has to stand before `=`"),
     ("MS103", "a. ⟦=⟧ 1", "`=` cannot stand here", "a dotted key goes on after its `.`"),
+    ("MS103", "a = { ⟦,⟧ }", "`,` cannot stand here", "remove it"),
     ("MS103", "a = [1]\n⟦]⟧", "`]` cannot stand here", "no bracket is open here"),
     ("MS103", "⟦\u00a0a⟧ = 1", "the invisible U+00A0 (no-break space) cannot stand here", "remove it"),
     ("MS108", "a = ⟦1\u00a0⟧", "`1\\u00A0` is not a value", "remove the invisible U+00A0"),
     ("MS107", "a =⟦⟧\nb = 1", "a value is missing after `a =`", "write one, or leave the key out"),
     ("MS107", "a = ⟦#⟧ none", "a value is missing after `a =`", "write one, or leave the key out"),
+    ("MS107", "x = { 'b c' = ⟦}⟧", "a value is missing after `'b c' =`", "write one, or leave the key out"),
     ("MS107", "a = [1,⟦,⟧ 2]", "a value is missing before `,`", "write one, or leave the comma out"),
     ("MS110", 'type = "integer"⟦;⟧ required = true', "`;` cannot follow a value", "every entry on a line of its own"),
     ("MS110", 'type = "integer"⟦;⟧', "`;` cannot follow a value", "without `;`"),
@@ -183,6 +188,7 @@ MISTAKES = [
     ("MS112", "[a]\n[b]\n[⟦a⟧]\nx = 1", "`a` is defined twice", "each begins with `[[a]]`"),
     ("MS112", "[[m]]\n[m.s]\nx = 1\n[m.⟦s⟧]\nx = 1", "`m.s` is defined twice", "element of `m` begins with `[[m]]`"),
     ("MS112", "a.b = 1\n[⟦a⟧]", "`a` is defined twice", "write it all in one place"),
+    ("MS112", "[a.b.c]\n[a]\nb.x = 1\n[a.⟦b⟧]", "`a.b` is defined twice", "write it all in one place"),
     ("MS112", "[a.b]\n[a]\n⟦b⟧.c = 1", "`b` is defined twice", "write all of it under its header"),
     ("MS113", "[meters]\n[[⟦meters⟧]]", "`meters` is one table above and an array of tables here", "in both places"),
     ("MS113", "[[meters]]\n[⟦meters⟧]", "`meters` is an array of tables above and one table here", "in both places"),
@@ -212,9 +218,10 @@ MISTAKES = [
     ("MS101", "⟦\x00⟧a = 1", "the control character U+0000", "UTF-16"),
     # Depth
     ("MS118", f"a = {'[' * 64}⟦[⟧{']' * 65}", "more than 64 tables and arrays are nested", ""),
+    ("MS118", f"a = {'{b=' * 64}⟦{{⟧", "more than 64 tables and arrays are nested", ""),
     ("MS118", f"a = {'[' * 64}⟦[⟧{'[' * 100_000}", "more than 64 tables and arrays are nested", ""),
     ("MS118", f"⟦{'.'.join('a' * 65)}⟧.a = 1", "more than 64 tables and arrays are nested", ""),
-    ("MS118", f"[{'.'.join('a' * 64)}.⟦a⟧]", "more than 64 tables and arrays are nested", ""),
+    ("MS118", f"⟦[{'.'.join('a' * 65)}]⟧", "more than 64 tables and arrays are nested", ""),
     ("MS118", f"[{'.'.join('a' * 40)}]\n⟦{'.'.join('b' * 40)}⟧ = 1", "more than 64 tables and arrays", ""),
 ]  # fmt: skip
 
@@ -319,10 +326,37 @@ def test_a_file_larger_than_any_spec_is_refused_unread() -> None:
     assert (found.code, found.message) == ("MS102", "the file has 33,554,433 bytes; a spec has at most 33,554,432")
 
 
-def test_a_message_quotes_nothing_that_a_terminal_would_obey() -> None:
-    (found,) = findings("a = \u202e\u200bx" + "y" * 10_000)
-    assert len(found.message) < 100
-    assert found.message.isprintable()
+LONG = "\u202e\u200b" + "x" * 1_000_000
+
+
+LONG_DOCUMENTS = [
+    f"a = {LONG}",
+    f"a {LONG} = 1",
+    f"a{LONG} = 1",
+    f"{LONG} = 1",
+    f"[a {LONG}",
+    f"'{LONG}'\na",
+    f"['{LONG}']]",
+    f"['{LONG}'",
+    f"a = 1 {LONG}",
+    f"a = '{LONG}' x",
+    f"a = ['{LONG}',,]",
+    f"'{LONG}' =",
+    f"['{LONG}']\n['{LONG}']",
+    f"[[a]]\n[a.'{LONG}']\n[a.'{LONG}']",
+    f"a = [\n1\n[{'x' * 1_000_000}\n",
+    f"a = {'1' * 1_000_000} ,5",
+    f"a = [\n{'x' * 1_000_000} y",
+    f"a = '{LONG}",
+]
+
+
+@pytest.mark.parametrize("document", LONG_DOCUMENTS, ids=lambda document: repr(document)[:30])
+def test_messages_are_short_and_quote_nothing_that_a_terminal_would_obey(document: str) -> None:
+    for found in findings(document):
+        for words in (found.message, found.hint or ""):
+            assert len(words) < 300
+            assert words.isprintable()
 
 
 # Rules
@@ -348,6 +382,15 @@ def test_the_deepest_document_that_is_read_can_be_located() -> None:
     (found,) = findings(f"{key} = inf\n")
     assert found.at is not None
     assert found.at.span().text == "inf"
+
+
+def test_what_only_the_parser_refuses_is_reported_where_it_stopped() -> None:
+    source, out = Source("meterspec.toml", "a = 1\r\nb = 2\r\n"), Diagnostics()
+    toml._report_at_error(source, tomli.TOMLDecodeError("a new restriction", "a = 1\nb = 2\n", 10), out)
+    (found,) = out
+    assert found.message == "`2` cannot stand here"
+    assert found.at is not None
+    assert found.at.span().begin == Position(2, 5)
 
 
 # Any text
@@ -436,6 +479,7 @@ def test_a_text_is_read_or_every_finding_helps(text: str) -> None:
         assert found.at.span().begin <= found.at.span().finish
         # The one finding without a hint says no more than that tomli stopped: the scanner has to know better.
         assert found.hint or found.code == "MS118"
+        assert f"{found.message}{found.hint}".isprintable()
 
 
 @settings(max_examples=200, deadline=None)

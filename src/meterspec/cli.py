@@ -124,9 +124,11 @@ def run(
     rejects: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write rejected rows with their reasons, as JSON lines.")
     ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
     """Compute every meter on event files."""
-    commands.guarded(commands.run, paths or [], events, meter or [], as_of, (start, end), format.value, rejects)
+    options = (as_of, (start, end), format.value, rejects, threads)
+    commands.guarded(commands.run, paths or [], events, meter or [], *options)
 
 
 @app.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -61,6 +62,14 @@ NOTHING_TO_INVOICE = Rule(
     title="A spec without a billing meter where invoices are asked for",
     message="no meter of the spec has a price",
     why="An invoice is made of the prices of billing meters.",
+)
+
+NO_SUCH_RULE = Rule(
+    code="MS009",
+    slug="no-such-rule",
+    title="A code that no rule has",
+    message="there is no rule `{code}`",
+    why="Codes are never reused, so one that is gone is of another version.",
 )
 
 _CLEAN, _FINDINGS, _FAILED = 0, 1, 2
@@ -157,12 +166,13 @@ def run(
     begins: tuple[str | None, str | None],
     format: str,
     rejects: str | None,
+    threads: int | None,
 ) -> None:
     """Computes every meter on event files."""
     program, out = _program(collect(paths))
     for name in meters:
         _meter(program, name)
-    done = _run(program, out, events, meters, as_of, begins)
+    done = _run(program, out, events, meters, as_of, begins, threads)
     if rejects is not None:
         _write_rejects(done, Path(rejects))
     if format == "json":
@@ -252,6 +262,8 @@ def explain(subject: str, paths: Sequence[str]) -> None:
     if rule is not None:
         sys.stdout.write(page(rule))
         return
+    if re.fullmatch(r"M[SD][0-9]+", subject, re.IGNORECASE):
+        raise Failure(NO_SUCH_RULE, code=subject, hint="`meterspec validate` prints the codes of what it finds")
     from meterspec.catalogue import meter_page  # noqa: PLC0415
 
     program, _ = _program(collect(paths))
@@ -326,13 +338,16 @@ def _run(
     meters: Sequence[str],
     as_of: str | None,
     begins: tuple[str | None, str | None],
+    threads: int | None = None,
 ) -> Run:
     from meterspec.events import find  # noqa: PLC0415
     from meterspec.run import run as compute  # noqa: PLC0415
 
     start, end = (_instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
     moment = _instant_argument("--as-of", as_of)
-    done = compute(program, find(program, events), out, meters=meters, as_of=moment, begins=(start, end))
+    done = compute(
+        program, find(program, events), out, meters=meters, as_of=moment, begins=(start, end), threads=threads
+    )
     _stop_on_errors(out)
     if moment is None and done.as_of is not None:
         sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")

@@ -239,16 +239,18 @@ ROW = "meterspec_row"
 
 
 def _json_reading(field: Field, number: int) -> Reading:
+    """Reads a field from its JSON value, the one of that number in the list of values."""
     value = b.call("LIST_EXTRACT", b.column("meterspec_values"), b.number(number))
     kind = b.call("JSON_TYPE", value)
     text = b.call("JSON_EXTRACT_STRING", value.copy(), b.text("$"))
-    kinds = {
-        FieldType.STRING: ["VARCHAR"],
-        FieldType.TIMESTAMP: ["VARCHAR"],
-        FieldType.BOOLEAN: ["BOOLEAN"],
-    }.get(field.type, ["VARCHAR", "BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE"])
-    other = exp.In(this=kind, expressions=[b.text(name) for name in [*kinds, "NULL"]])
-    return _text_reading(field, text, [(b.not_(other), not_a(field))])
+    kinds = {FieldType.STRING: ["VARCHAR"], FieldType.TIMESTAMP: ["VARCHAR"], FieldType.BOOLEAN: ["BOOLEAN"]}
+    allowed = [*kinds.get(field.type, ["VARCHAR", *_JSON_NUMBERS]), "NULL"]
+    other = b.not_(exp.In(this=kind, expressions=[b.text(name) for name in allowed]))
+    is_number = exp.In(this=kind.copy(), expressions=[b.text(name) for name in _JSON_NUMBERS])
+    return _text_reading(field, text, [(other, not_a(field))], is_number)
+
+
+_JSON_NUMBERS = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
 
 
 def _spell_out_numbers(connection: DuckDBPyConnection, family: Family, lines: str) -> None:
@@ -288,9 +290,14 @@ class _Spelled:
         self.text = text
 
     def plain(self) -> str:
-        """Its digits without an exponent, where they are not absurdly many."""
+        """Its digits without an exponent; a number beyond 60 digits either way stands for any such."""
         number = Decimal(self.text)
-        return f"{number:f}" if -60 < number.adjusted() < 60 else self.text
+        sign = "-" if number.is_signed() else ""
+        if number and number.adjusted() > 60:
+            return f"{sign}1{'0' * 60}"
+        if number and number.adjusted() < -60:
+            return f"{sign}0.{'0' * 60}1"
+        return f"{number:f}"
 
     @staticmethod
     def as_number(value: object) -> object:
@@ -313,7 +320,8 @@ def _column_rows(connection: DuckDBPyConnection, family: Family, path: Path) -> 
     _same_family(family, list(columns), path)
     readings = [_column_reading(field, columns.get(field.name), path) for field in family.fields]
     whole = b.call("TO_JSON", b.column("rows"))
-    rows = exp.select(exp.Star(), b.named(b.cast(whole, "VARCHAR"), ROW)).from_(exp.Table(this=source, alias=exp.TableAlias(this=b.identifier("rows"))))
+    named = exp.Table(this=source, alias=exp.TableAlias(this=b.identifier("rows")))
+    rows = exp.select(exp.Star(), b.named(b.cast(whole, "VARCHAR"), ROW)).from_(named)
     select = checked(readings, exp.select().from_(rows.subquery(b.identifier("rows"))), DuckDB(), (ROW,))
     return select, _undeclared(family, columns)
 
@@ -324,7 +332,7 @@ def _column_reading(field: Field, kind: str | None, path: Path) -> Reading:
         return Reading(field, _nothing(field), ())
     column = b.column(field.name)
     if kind == "VARCHAR":
-        return _text_reading(field, column, [])
+        return _text_reading(field, column)
     family_of_type = _kind_of(kind)
     faults = missing(field, column)
     unread = [b.not_null(column.copy())]
@@ -382,14 +390,24 @@ def _kind_of(kind: str) -> str:
 # Text -----------------------------------------------------------------------------------------------------------
 
 _INSTANT = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
-    r"([Zz]|[+-](0[0-9]|1[0-5]):?[0-5][0-9])?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?"
 )
-"""A date, a time and perhaps an offset, as RFC 3339 and ISO 8601 write them."""
+"""A date, a time of day and perhaps an offset, as RFC 3339 and ISO 8601 write them."""
+_FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999 in UTC, in microseconds since 1970: what instants of the expression language reach."""
+
+Fault = tuple[exp.Expr, str]
 
 
-def _text_reading(field: Field, text: exp.Expr, faults: list[tuple[exp.Expr, str]]) -> Reading:
-    """Reads a field from text; `faults` come after a missing value and before what the text itself breaks."""
+def _text_reading(
+    field: Field, text: exp.Expr, faults: Sequence[Fault] = (), is_number: exp.Expr | None = None
+) -> Reading:
+    """Reads a field from text.
+
+    `faults` come after a missing value and before what the text itself breaks; `is_number` holds where the text is
+    that of a number rather than a text that reads like one: only a number may have an exponent.
+    """
     before = (*missing(field, text.copy()), *faults)
     match field.type:
         case FieldType.STRING:
@@ -399,38 +417,72 @@ def _text_reading(field: Field, text: exp.Expr, faults: list[tuple[exp.Expr, str
             value: exp.Expr = b.case([(words, b.binary(exp.EQ, text.copy(), b.text("true")))])
             return Reading(field, value, (*before, (b.not_(words.copy()), not_a(field))))
         case FieldType.INTEGER:
-            plain = _matches(text, "-?[0-9]+")
-            value = b.case([(plain, exp.TryCast(this=text.copy(), to=b.data_type("BIGINT")))])
-            beyond = b.all_of([plain.copy(), b.is_null(value.copy())])
-            reasons = ((b.not_(plain.copy()), not_a(field)), (beyond, f"{field.name} out of range"))
-            return Reading(field, value, (*before, *reasons))
+            plain = _matches(text, r"-?[0-9]+(\.0+)?")
+            whole = exp.TryCast(this=b.call("REGEXP_REPLACE", text.copy(), b.text(r"\.0+$"), b.text("")), to=_BIGINT)
+            value = b.case([(plain, whole)])
+            return Reading(field, value, (*before, (b.not_(plain.copy()), not_a(field)), _beyond(field, plain, value)))
         case FieldType.DECIMAL:
-            plain = _matches(text, r"-?[0-9]+(\.[0-9]+)?")
+            plain = _matches(text, _PLAIN)
+            kept = rf"^-?[0-9]+(\.[0-9]{{1,{field.scale}}})?" if field.scale else r"^-?[0-9]+"
             kind = b.data_type(f"DECIMAL({field.precision}, {field.scale})")
-            value = b.case([(plain, exp.TryCast(this=text.copy(), to=kind))])
-            finer = _matches(
-                text, r".*\.[0-9]*[1-9]" if field.scale == 0 else rf".*\.[0-9]{{{field.scale}}}[0-9]*[1-9]0*"
-            )
-            beyond = b.all_of([plain.copy(), b.is_null(value.copy())])
-            reasons3 = (
-                (b.not_(plain.copy()), not_a(field)),
-                (finer, _too_fine(field)),
-                (beyond, f"{field.name} out of range"),
-            )
-            return Reading(field, value, (*before, *reasons3))
+            cut = exp.TryCast(this=b.call("REGEXP_EXTRACT", text.copy(), b.text(kept)), to=kind)
+            value = b.case([(plain, cut)])
+            finer = (_matches(text, rf".*\.[0-9]{{{field.scale}}}[0-9]*[1-9]0*"), _too_fine(field))
+            faults_of_text: tuple[Fault, ...] = ((b.not_(plain.copy()), not_a(field)), _beyond(field, plain, value), finer)
+            return Reading(field, value, (*before, *faults_of_text))
         case FieldType.FLOAT:
-            plain = _matches(text, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-            double = b.case([(plain, exp.TryCast(this=text.copy(), to=b.data_type("DOUBLE")))])
-            value, float_faults = float_reading(field, double, DuckDB())
-            return Reading(field, value, (*before, (b.not_(plain.copy()), not_a(field)), *float_faults))
+            plain = _matches(text, _PLAIN)
+            known = plain if is_number is None else b.any_of([is_number, plain])
+            double = b.case([(known, exp.TryCast(this=text.copy(), to=b.data_type("DOUBLE")))])
+            value, beyond = DuckDB().reads_double(double, field.scale)
+            faults_of_text = ((b.not_(known.copy()), not_a(field)), (beyond, f"{field.name} out of range"))
+            return Reading(field, value, (*before, *faults_of_text))
         case FieldType.TIMESTAMP:
-            form = _matches(text, _INSTANT)
-            cut = b.call("REGEXP_REPLACE", text.copy(), b.text(r"(\.[0-9]{6})[0-9]+"), b.text(r"\1"))
-            value = b.case([(form, exp.TryCast(this=cut, to=b.data_type("TIMESTAMPTZ")))])
-            unread = b.all_of([b.not_null(text.copy()), b.is_null(value.copy())])
-            return Reading(field, value, (*before, (unread, not_a(field))))
+            return _instant_reading(field, text, before)
         case _:
             assert_never(field.type)
+
+
+_PLAIN = r"-?[0-9]+(\.[0-9]+)?"
+_BIGINT = b.data_type("BIGINT")
+
+
+def _instant_reading(field: Field, text: exp.Expr, before: tuple[Fault, ...]) -> Reading:
+    """Reads an instant to the microsecond: the clock as UTC, less its offset."""
+
+    def part(pattern: str) -> exp.Expr:
+        return b.call("REGEXP_EXTRACT", text.copy(), b.text(pattern), b.number(1))
+
+    clock = exp.TryCast(
+        this=b.call("REPLACE", b.call("UPPER", part(r"^(.{19}(\.[0-9]{1,6})?)")), b.text("T"), b.text(" ")),
+        to=b.data_type("TIMESTAMP"),
+    )
+    sign = b.case(
+        [(b.binary(exp.EQ, part(r"^.{19}.*([+-])[0-9]{2}:?([0-9]{2})?$"), b.text("-")), b.number(-1))], b.number(1)
+    )
+    hours, minutes = (
+        b.call("COALESCE", exp.TryCast(this=part(pattern), to=_BIGINT), b.number(0))
+        for pattern in (r"^.{19}.*[+-]([0-9]{2}):?(?:[0-9]{2})?$", r"^.{19}.*[+-][0-9]{2}:?([0-9]{2})$")
+    )
+    ahead = b.multiply(
+        sign, b.add(b.multiply(hours, b.number(3_600_000_000)), b.multiply(minutes, b.number(60_000_000)))
+    )
+    micros = b.binary(exp.Sub, b.call("EPOCH_US", clock), ahead)
+    held = b.all_of(
+        [
+            _matches(text, _INSTANT),
+            b.binary(exp.GTE, micros, b.number(_FIRST_INSTANT)),
+            b.binary(exp.LTE, micros.copy(), b.number(_LAST_INSTANT)),
+        ]
+    )
+    value = b.case([(held, DuckDB().instant(micros.copy()))])
+    unread = b.all_of([b.not_null(text.copy()), b.is_null(value.copy())])
+    return Reading(field, value, (*before, (unread, not_a(field))))
+
+
+def _beyond(field: Field, known: exp.Expr, value: exp.Expr) -> Fault:
+    """The fault of a number that its type cannot hold."""
+    return b.all_of([known.copy(), b.is_null(value.copy())]), f"{field.name} out of range"
 
 
 def _matches(text: exp.Expr, pattern: str) -> exp.Expr:

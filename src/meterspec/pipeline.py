@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meterspec.check import check
 from meterspec.diagnostics import Diagnostics
-from meterspec.ir import MeterKind, Program
+from meterspec.ir import Program
 from meterspec.project import SpecFile
 from meterspec.spec import toml
 from meterspec.spec.reader import read_document
@@ -64,8 +64,6 @@ def compile_program(
             if not out.has_errors:
                 artifacts += backend.emit(program)
     if "stripe" in targets:
-        billed = tuple(meter for meter in program.meters if meter.kind is MeterKind.BILLING)
-        unsupported(stripe.BACKEND, billed, out)
         stripe.check(program, out)
         if not out.has_errors:
             artifacts += stripe.BACKEND.emit(program)

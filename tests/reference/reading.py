@@ -153,7 +153,8 @@ def _field(field: ir.Field, raw: object) -> Value:
 
 
 def _wrong_type(field: ir.Field) -> _RowError:
-    return _RowError(f"{field.name} is not a {field.type.value}")
+    article = "an" if field.type is ir.FieldType.INTEGER else "a"
+    return _RowError(f"{field.name} is not {article} {field.type.value}")
 
 
 def _out_of_range(field: ir.Field) -> _RowError:

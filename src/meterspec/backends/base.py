@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from meterspec.cel.tree import Call, walk
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import (
     BillingCycle,
@@ -74,6 +75,10 @@ def needs(meter: Meter) -> Iterator[tuple[Feature, Place | None]]:
             return
         case FamilySource(families) if len(families) > 1:
             yield Feature.SEVERAL_FAMILIES, at and at / "source" / "families"
+    value = meter.aggregate.value if meter.aggregate is not None else None
+    for expr, place in ((meter.filter, at and at / "filter"), (value, at and at / "aggregate" / "value")):
+        if expr is not None and any(isinstance(n, Call) and n.overload.endswith("_with_tz") for n in walk(expr)):
+            yield Feature.LOCAL_TIME, place
     if meter.aggregate is not None:
         yield Feature[Function(meter.aggregate.function).name], at and at / "aggregate" / "fn"
     window = at and at / "aggregate" / "window"

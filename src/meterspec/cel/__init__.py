@@ -1,7 +1,7 @@
 """Expressions: the meterspec profile of the Common Expression Language.
 
-A text goes through `lexer` (tokens), `parser` (syntax) and `check` (types, missing values, zero divisors), and comes out
-as the typed tree of `tree`, whose calls name rows of the table in `functions`. `profile` says what CEL has and this
+A text goes through `lexer` (tokens), `parser` (syntax) and `check` (types, missing values, zero divisors), and comes
+out as the typed tree of `tree`, whose calls name rows of the table in `functions`. `profile` says what CEL has and this
 has not, `constants` and `pattern` read what stands in texts, `bounds` knows what can be known before any event,
 `evaluate` is what an expression means for one event, and `printer` writes a tree as text again.
 """

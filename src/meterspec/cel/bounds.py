@@ -1,15 +1,17 @@
-"""What can be known of an expression before any event: what a condition implies, and between which bounds a number lies."""
+"""What is known of an expression before any event: what a condition implies, and between which bounds a number is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from math import ceil, floor, inf, trunc
+from typing import Any
 
 from meterspec.cel.evaluate import DIVISION_SCALE, quotient, round_half_up
 from meterspec.cel.lexer import MAX_INT, MIN_INT
-from meterspec.cel.tree import Call, Expr, FieldRef, Literal
+from meterspec.cel.tree import Call, Expr, FieldRef, Literal, node
 from meterspec.cel.types import Environment, Type
 
 __all__ = ["NO_FACTS", "Facts", "Interval", "bounds", "facts", "outcome", "present"]
@@ -42,7 +44,7 @@ GETTER_BOUNDS = {
 LENGTHS = {"duration_to_hours": 3_600_000_000, "duration_to_minutes": 60_000_000, "duration_to_seconds": 1_000_000}
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Interval:
     """The numbers from `low` to `high`, both included; None means no bound. Times are in microseconds."""
 
@@ -121,13 +123,13 @@ def present(known: Facts, env: Environment) -> frozenset[str]:
                 found.add(name)
             case Call("equals" | "not_equals" as relation, (left, right)) if truth is (relation == "equals"):
                 for one, other in ((left, right), (right, left)):
-                    name = field_of(one)
-                    if name and not may_lack(other, env):
-                        found.add(name)
+                    field = field_of(one)
+                    if field and not may_lack(other, env):
+                        found.add(field)
             case Call("in_list", (item, items)) if truth:
-                name = field_of(item)
-                if name and not any(may_lack(one, env) for one in getattr(items, "items", ())):
-                    found.add(name)
+                field = field_of(item)
+                if field and not any(may_lack(one, env) for one in getattr(items, "items", ())):
+                    found.add(field)
     return frozenset(name for name in found if name in env and env[name].nullable)
 
 
@@ -149,7 +151,17 @@ def outcome(relation: Call, env: Environment) -> bool | None:
     symbol = RELATIONS.get(relation.overload)
     if symbol is None or relation.args[0].type not in NUMBERS:
         return None
-    left, right = (bounds(arg, env) for arg in relation.args)
+    left, right = relation.args
+    if type(left) is Literal:
+        symbol, left, right = FLIPPED[symbol], right, left
+    first = bounds(left, env)
+    if first.low is None and first.high is None:
+        return None
+    return decided(symbol, first, bounds(right, env))
+
+
+def decided(symbol: str, left: Interval, right: Interval) -> bool | None:
+    """Whether a relation holds between all numbers of two intervals, or between none; None for some."""
     if symbol in (">", ">="):
         symbol, left, right = FLIPPED[symbol], right, left
     below = left.high is not None and right.low is not None and left.high < right.low
@@ -169,46 +181,63 @@ def bounds(expr: Expr, env: Environment, known: Facts = NO_FACTS) -> Interval:
     An integer field without bounds has 64 bits. A division by anything but a constant is rounded to 18 decimals, and
     so are its bounds.
     """
-    return measure(expr, env, known, ranges(known, env))
+    return measure(expr, env, known, ranges(known, env) if known else {})
 
 
 def measure(expr: Expr, env: Environment, known: Facts, guards: dict[Expr, Interval]) -> Interval:
-    found = ANYTHING
-    match expr:
-        case Literal(Decimal() as value):
-            exact = Fraction(value)
-            return Interval(exact, exact, exact != 0)
-        case Literal(int(value)) if expr.type is not Type.BOOL:
-            return Interval(value, value, value != 0)
-        case FieldRef(name) if name in env:
-            found = declared(expr, env)
-        case Call("conditional", (condition, then, otherwise)):
-            branches = []
-            for truth, branch in ((True, then), (False, otherwise)):
-                more = implied(condition, truth, {})
-                if more is None:
-                    continue
-                wider = known | more
-                branches.append(measure(branch, env, wider, ranges(wider, env) if wider != known else guards))
-            found = branches[0] if branches else ANYTHING
-            for branch_bounds in branches[1:]:
-                found = found.join(branch_bounds)
-        case Call("size_string", (FieldRef(name),)) if name in env and env[name].values:
-            sizes = [len(value) for value in env[name].values or ()]
-            found = Interval(min(sizes), max(sizes))
-        case Call("size_string"):
-            found = Interval(0)
-        case Call(overload) if overload.startswith("timestamp_to_"):
-            low, high = GETTER_BOUNDS[overload.removeprefix("timestamp_to_").removesuffix("_with_tz")]
-            found = Interval(low, high)
-        case Call(overload, args) if expr.type in NUMBERS:
+    if isinstance(expr, FieldRef):
+        found = declared(expr, env)
+    elif isinstance(expr, Literal):
+        return point(expr)
+    elif isinstance(expr, Call):
+        overload, args = expr.overload, expr.args
+        if overload == "conditional":
+            found = branches(args, env, known, guards)
+        elif overload == "size_string":
+            found = size(args[0], env)
+        elif overload.startswith("timestamp_to_"):
+            found = Interval(*GETTER_BOUNDS[overload.removeprefix("timestamp_to_").removesuffix("_with_tz")])
+        elif expr.type in NUMBERS:
             found = computed(overload, [measure(arg, env, known, guards) for arg in args])
+        else:
+            return ANYTHING
+    else:
+        return ANYTHING
     guard = guards.get(unwidened(expr)) if guards else None
     return found.meet(guard) if guard else found
 
 
+def point(literal: Literal) -> Interval:
+    value = literal.value
+    if isinstance(value, Decimal):
+        exact = exactly(value)
+        return Interval(exact, exact, value != 0)
+    if isinstance(value, int) and literal.type is not Type.BOOL:
+        return Interval(value, value, value != 0)
+    return ANYTHING
+
+
+def branches(args: tuple[Expr, ...], env: Environment, known: Facts, guards: dict[Expr, Interval]) -> Interval:
+    """The bounds of a conditional: each branch under what its condition then implies."""
+    condition, *both_branches = args
+    found: list[Interval] = []
+    for truth, branch in zip((True, False), both_branches, strict=True):
+        more = implied(condition, truth, {})
+        if more is not None:
+            wider = known | more
+            found.append(measure(branch, env, wider, guards if wider == known else ranges(wider, env)))
+    return reduce(Interval.join, found) if found else ANYTHING
+
+
+def size(text: Expr, env: Environment) -> Interval:
+    values = env[text.name].values if type(text) is FieldRef and text.name in env else None
+    return Interval(min(map(len, values)), max(map(len, values))) if values else Interval(0)
+
+
 def declared(field: FieldRef, env: Environment) -> Interval:
-    variable = env[field.name]
+    variable = env.get(field.name)
+    if variable is None:
+        return ANYTHING
     low = None if variable.low is None else exactly(variable.low)
     high = None if variable.high is None else exactly(variable.high)
     if variable.type is Type.INT:
@@ -224,7 +253,7 @@ def exactly(value: Decimal) -> Number:
 def computed(overload: str, args: list[Interval]) -> Interval:
     """The bounds of a call from those of its arguments."""
     first, last = args[0], args[-1]
-    match overload.split("_")[0]:
+    match overload.partition("_")[0]:
         case "add":
             return Interval(plus(first.low, last.low), plus(first.high, last.high))
         case "subtract":
@@ -260,16 +289,17 @@ def computed(overload: str, args: list[Interval]) -> Interval:
         case "math_abs_int64" | "math_abs_decimal":
             return absolute(first)
         case "math_least_int64" | "math_least_decimal":
-            return extreme(args, min)
+            return least(args)
         case "math_greatest_int64" | "math_greatest_decimal":
             negated = [Interval(minus(arg.high), minus(arg.low), arg.nonzero) for arg in args]
-            least = extreme(negated, min)
-            return Interval(minus(least.high), minus(least.low), least.nonzero)
+            lowest = least(negated)
+            return Interval(minus(lowest.high), minus(lowest.low), lowest.nonzero)
         case "duration_to_milliseconds":
             return Interval(-999, 999)
         case _ if overload in LENGTHS:
+            unit = LENGTHS[overload]
             return Interval(
-                *(None if end is None else quotient(int(end), LENGTHS[overload]) for end in (first.low, first.high))
+                mapped(lambda end: quotient(end, unit), first.low), mapped(lambda end: quotient(end, unit), first.high)
             )
     return ANYTHING
 
@@ -286,11 +316,11 @@ def rounded(value: Number) -> int:
     return int(round_half_up(Fraction(value), 0))
 
 
-def mapped(function: object, value: Number | None) -> Number | None:
-    return None if value is None else function(value)  # type: ignore[operator]
+def mapped(function: Callable[[Any], int], value: Number | None) -> int | None:
+    return None if value is None else function(value)
 
 
-def extreme(args: list[Interval], least: object) -> Interval:
+def least(args: list[Interval]) -> Interval:
     """The bounds of the least of several: it is above all lows, and below the lowest high."""
     lows = [arg.low for arg in args]
     highs = [arg.high for arg in args if arg.high is not None]

@@ -6,21 +6,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from meterspec.cel.bounds import NO_FACTS, Facts, bounds, facts, outcome, present
 from meterspec.cel.constants import (
+    LONGEST,
     decimal_constant,
     duration_constant,
+    in_years,
     int_constant,
     timestamp_constant,
+    timestamp_text,
     zone_constant,
 )
 from meterspec.cel.evaluate import fold
 from meterspec.cel.examples import filter_spec, value_spec
-from meterspec.cel.functions import FUNCTIONS, LIST_OF, RESOLVE, Overload, Style, signature
+from meterspec.cel.functions import FUNCTIONS, LIST_OF, RESOLVE, Overload, Style
 from meterspec.cel.lexer import MAX_DIGITS, MAX_INT, MIN_INT, NUMBER_RANGE, Problem, fits_decimal, short
 from meterspec.cel.parser import Node, parse
-from meterspec.cel.profile import DYNAMIC, MACROS, TYPE_NAMES, refusal, unknown_function
+from meterspec.cel.profile import DYNAMIC, MACROS, TYPE_NAMES, about, refusal, unknown_function
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
 from meterspec.cel.types import Environment, Type
 from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, did_you_mean
@@ -84,7 +88,7 @@ OUTSIDE_SET = Rule(
 )
 MISSING_VALUE = Rule(
     code="MS317",
-    slug="missing-value",
+    slug="missing-value-not-handled",
     title="An expression does not say what happens when a field is missing",
     message="`{name}` is optional, and this does not say what happens without it",
     why="An event may lack the field. `==`, `!=` and `in` know an answer then; anything else has none, so the "
@@ -144,7 +148,7 @@ CONSTANT_VALUE = Rule(
 HAS_ARGUMENT = Rule(
     code="MS323",
     slug="has-takes-a-field",
-    title="has() is asked about something that is not a field",
+    title="The function has() is asked about something that is not a field",
     message="has() takes the name of a field, not `{text}`",
     why="has() says whether the event holds a field.",
     bad=filter_spec("has(latency + 1)", latency="integer?"),
@@ -171,7 +175,7 @@ LIST_VALUE = Rule(
 NOT_A_LIST = Rule(
     code="MS326",
     slug="in-needs-a-list",
-    title="`in` has no list on its right",
+    title="The operator `in` has no list on its right",
     message="`in` takes a list on its right, not {got}",
     why="`in` looks a value up in a list that the expression spells out.",
     bad=filter_spec("'eu' in region", region="string"),
@@ -208,7 +212,7 @@ NOT_CONSTANT = Rule(
 NULL_VALUE = Rule(
     code="MS351",
     slug="null-is-no-value",
-    title="null is used as a value",
+    title="Null is used as a value",
     message="`null` can only be compared with a field, by `==` or `!=`",
     why="A missing value has no number and no text. has() tells whether there is one.",
     bad=value_spec("tokens + null", tokens="integer"),
@@ -229,7 +233,6 @@ WORDS = {
     DURATION: "a duration",
     NULL: "null",
 }
-KINDS = {"has": "has", "timestamp": "timestamp", "duration": "duration"}
 IDENTITY = {"int": INT, "double": DECIMAL, "string": STRING, "timestamp": TIMESTAMP, "duration": DURATION}
 CONSTANTS: dict[str, Callable[[str, int, int], int | Decimal]] = {
     "int": int_constant,
@@ -284,7 +287,7 @@ def check(
 class Checker:
     """The state of checking one expression."""
 
-    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "out", "present", "text")
+    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "out", "present", "root", "text")
 
     def __init__(self, text: str, env: Environment, at: Place, out: Diagnostics, present: frozenset[str]) -> None:
         self.text = text
@@ -294,18 +297,20 @@ class Checker:
         self.present = present
         self.guards: list[tuple[Expr, bool]] = []
         """The conditions around the node that is being checked, and whether each is true there."""
-        self.known: dict[tuple[int, bool], frozenset[str]] = {}
+        self.known: dict[tuple[int, bool], tuple[Expr, frozenset[str]]] = {}
+        """What each of them proves present, by identity; it is kept here as well, so that no other takes its place."""
         self.loose: set[int] = set()
         """Where optional fields start that may be missing; an operator that minds looks its operands up here."""
         self.failed = False
+        self.root: Node
 
     # Reporting.
 
-    def report(self, rule: Rule, start: int, end: int, hint: str | None = None, **found: object) -> None:
+    def report(self, rule: Rule, start: int, end: int, hint: str | None = None, **found: Any) -> None:
         self.failed = self.failed or rule.severity is Severity.ERROR
         self.out.report(rule, at=self.at.within(start, end), hint=hint, **found)
 
-    def refuse(self, node: Node, rule: Rule, start: int, end: int, hint: str | None = None, **found: object) -> Expr:
+    def refuse(self, node: Node, rule: Rule, start: int, end: int, hint: str | None = None, **found: Any) -> Expr:
         """Reports an error, and gives the node that silences what would follow from it."""
         self.report(rule, start, end, hint, **found)
         return unknown(node)
@@ -314,16 +319,29 @@ class Checker:
         """The characters of a node, for a message or a hint."""
         return short(self.text[node.start : node.end])
 
+    def grouped(self, node: Node) -> str:
+        """The same as an operand of something that binds tightly."""
+        text = self.quote(node)
+        if node.kind not in LOOSE:
+            return text
+        within = node.anchor if node.kind == "unary" else node.args[0].start
+        return text if node.start < within else f"({text})"
+
+    def nested(self, node: Node, instead: str) -> str:
+        """What to write instead of a node, in parentheses unless the node is the whole expression."""
+        return instead if (node.start, node.end) == (self.root.start, self.root.end) else f"({instead})"
+
     # The whole expression.
 
     def whole(self, root: Node, want: tuple[Type, ...], optional: bool) -> Expr:
+        self.root = root
         expr = CHECK[root.kind](self, root)
         if expr.type is UNKNOWN:
             return expr
         if expr.type is NULL:
             return self.refuse(root, NULL_VALUE, root.start, root.end)
         if type(expr) is FieldRef and expr.at[0] in self.loose and not optional:
-            return self.missing(root, root, expr)
+            return self.missing(root, root, expr, expr.type)
         if want and expr.type not in want:
             if expr.type is INT and DECIMAL in want:
                 expr = widened(expr)
@@ -339,21 +357,20 @@ class Checker:
         return expr
 
     def wrong_result(self, root: Node, expr: Expr, want: tuple[Type, ...]) -> Expr:
-        text = self.quote(root)
         hint = None
         if want == (BOOL,):
             wanted = "a condition (a bool)"
             if expr.type in (INT, DECIMAL):
-                hint = f"compare it: `{text} != 0`"
+                hint = f"compare it: `{self.grouped(root)} != 0`"
             elif expr.type is STRING:
-                hint = f"compare it: `{text} != ''`"
+                hint = f"compare it: `{self.grouped(root)} != ''`"
         else:
             numbers = set(want) == {INT, DECIMAL}
             wanted = "a number" if numbers else " or ".join(named(kind) for kind in want)
             if expr.type is BOOL and INT in want:
-                hint = f"write `{text} ? 1 : 0`"
+                hint = f"write `{self.grouped(root)} ? 1 : 0`"
             elif expr.type is DURATION and INT in want:
-                hint = f"write `({text}).getSeconds()`" if root.args else f"write `{text}.getSeconds()`"
+                hint = f"write `{self.grouped(root)}.getSeconds()`"
         return self.refuse(root, WRONG_RESULT, root.start, root.end, hint, got=named(expr.type), wanted=wanted)
 
     # Names and literals.
@@ -369,7 +386,13 @@ class Checker:
             self.loose.add(start)
         return FieldRef(name, variable.type, (start, start + len(name)))
 
-    def unknown_name(self, node: Node, name: str) -> Expr:
+    def beside(self, node: Node, text: Expr) -> Expr:
+        """An operand beside another, where a name that is no field may be a text without its quotes."""
+        if node.kind == "name" and text.type is STRING and node.value not in self.env:
+            return self.unknown_name(node, str(node.value), bare_text=True)
+        return CHECK[node.kind](self, node)
+
+    def unknown_name(self, node: Node, name: str, bare_text: bool = False) -> Expr:
         start, end = node.anchor, node.anchor + len(name)
         if name in TYPE_NAMES:
             return self.refuse(node, DYNAMIC, start, end, "leave it out", name=name)
@@ -377,7 +400,11 @@ class Checker:
         if literal:
             hint: str | None = f"write `{literal}`"
         else:
-            hint = did_you_mean(name, self.env)
+            hint = did_you_mean(name, self.env) if len(name) > 2 else None
+            if bare_text:
+                hint = (
+                    f"{hint.removesuffix('?')}, or the text `'{name}'`?" if hint else f"write `'{name}'` for the text"
+                )
             if hint is None and self.env:
                 names = [f"`{known}`" for known in self.env]
                 rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
@@ -404,25 +431,26 @@ class Checker:
     def present_in(self, guard: Expr, truth: bool) -> frozenset[str]:
         key = id(guard), truth
         if key not in self.known:
-            self.known[key] = present(facts(guard, truth), self.env)
-        return self.known[key]
+            self.known[key] = guard, present(facts(guard, truth), self.env)
+        return self.known[key][1]
 
-    def lacking(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
+    def lacking(self, node: Node, args: tuple[Expr, ...], result: Type | str) -> Expr | None:
         """Reports the first operand that is an optional field which may be missing."""
         for arg in args:
             if type(arg) is FieldRef and arg.at[0] in self.loose:
-                return self.missing(node, node, arg)
+                return self.missing(node, node, arg, Type(result))
         return None
 
-    def missing(self, node: Node, context: Node, field: FieldRef) -> Expr:
-        name, text = field.name, self.quote(context)
-        zero = {INT: "0", DECIMAL: "0.0", STRING: "''", BOOL: "false"}.get(field.type)
-        if context.kind == "name":
-            hint = f"write `has({name}) ? {name} : {zero}`" if zero else f"write `has({name}) && ...`"
-            if field.type is BOOL:
-                hint = f"write `{name} == true`, or `has({name}) && {name}`"
-        elif context.kind == "binary" and context.value in ORDERINGS:
+    def missing(self, node: Node, around: Node, field: FieldRef, result: Type) -> Expr:
+        """Reports a field that may be missing; `around` is what cannot do without it, and `result` its type."""
+        name, text = field.name, self.quote(around)
+        self.present |= {name}  # said once
+        if field.type is BOOL and result is BOOL:
+            hint = f"write `{name} == true`, or test it first: `has({name}) && ...`"
+        elif result is BOOL:
             hint = f"write `has({name}) && {text}`"
+        elif result in ZEROS:
+            hint = f"write `{self.nested(around, f'has({name}) ? {text} : {ZEROS[result]}')}`"
         else:
             hint = f"test it first: `has({name}) && ...`, or `has({name}) ? ... : ...`"
         return self.refuse(node, MISSING_VALUE, *field.at, hint, name=name)
@@ -442,7 +470,7 @@ class Checker:
                 return unknown(node)
             return self.not_a_condition(node, symbol, (first, second), (left, right))
         if self.loose:
-            lack = self.lacking(node, (left, right))
+            lack = self.lacking(node, (left, right), BOOL)
             if lack is not None:
                 return lack
         self.constant_operand(first)
@@ -454,9 +482,7 @@ class Checker:
         """Reports an operand of `&& || ! ?:` that is no bool."""
         for operand, arg in zip(nodes, args, strict=True):
             if arg.type is not BOOL:
-                text = self.quote(operand)
-                if operand.args and operand.kind not in ("method", "call"):
-                    text = f"({text})"
+                text = self.grouped(operand)
                 hints = {
                     INT: f"write `{text} != 0`",
                     DECIMAL: f"write `{text} != 0.0`",
@@ -487,7 +513,7 @@ class Checker:
         elif kind is not INT and kind is not DECIMAL:
             return self.no_overload(node, symbol, (inner,), node.args)
         if self.loose:
-            lack = self.lacking(node, (inner,))
+            lack = self.lacking(node, (inner,), kind)
             if lack is not None:
                 return lack
         overload = "logical_not" if symbol == "!" else "negate_int64" if kind is INT else "negate_decimal"
@@ -504,16 +530,16 @@ class Checker:
             if left.type is UNKNOWN or right.type is UNKNOWN:
                 return unknown(node)
             return self.no_overload(node, symbol, (left, right), (first, second))
+        overload, widens = resolved
         if self.loose:
-            lack = self.lacking(node, (left, right))
+            lack = self.lacking(node, (left, right), overload.result)
             if lack is not None:
                 return lack
-        overload, widens = resolved
         if widens:
             left, right = widened(left), widened(right)
         anchor = node.anchor, node.anchor + len(symbol)
         args = (left, right)
-        if symbol == "/" or symbol == "%":
+        if symbol in {"/", "%"}:
             unsafe = self.divisor(node, left, right)
             if unsafe is not None:
                 return unsafe
@@ -531,7 +557,7 @@ class Checker:
         assert isinstance(symbol, str)
         first, second = node.args
         left = CHECK[first.kind](self, first)
-        right = CHECK[second.kind](self, second)
+        right = self.beside(second, left)
         resolved = RESOLVE.get((symbol, left.type, right.type))
         if resolved is None:
             if left.type is UNKNOWN or right.type is UNKNOWN:
@@ -581,17 +607,21 @@ class Checker:
             if item.type is STRING and right.type is STRING:
                 hint = f"write `{self.quote(second)}.contains({self.quote(first)})`"
             return self.refuse(node, NOT_A_LIST, *anchor, hint, got=named(right.type))
-        items = tuple(CHECK[one.kind](self, one) for one in second.args)
+        found = []
+        for one in second.args:  # a loop costs no frame, and expressions are deep
+            found.append(self.beside(one, item))  # noqa: PERF401
+        items = tuple(found)
         if item.type is UNKNOWN or any(one.type is UNKNOWN for one in items):
             return unknown(node)
         kinds = {one.type for one in items}
         if item.type is NULL or NULL in kinds:
             where = first if item.type is NULL else second.args[[one.type for one in items].index(NULL)]
             text = self.quote(first)
-            hint = f"write `{text} == null || {text} in [...]`" if item.type is not NULL else None
-            return self.refuse(node, NULL_VALUE, where.start, where.end, hint)
+            instead = f"write `{text} == null || {text} in [...]`" if item.type is not NULL else None
+            return self.refuse(node, NULL_VALUE, where.start, where.end, instead)
         if len(kinds) > 1 and kinds != {INT, DECIMAL}:
-            position = next(i for i, one in enumerate(items) if one.type is not items[0].type)
+            alike = (INT, DECIMAL) if items[0].type in (INT, DECIMAL) else (items[0].type,)
+            position = next(i for i, one in enumerate(items) if one.type not in alike)
             other = second.args[position]
             types = {"first": named(items[0].type), "other": named(items[position].type)}
             return self.refuse(node, MIXED_LIST, other.start, other.end, "write values of one type", **types)
@@ -649,7 +679,7 @@ class Checker:
         if self.loose:
             for arg, around in ((condition, first), (then, second), (otherwise, third)):
                 if type(arg) is FieldRef and arg.at[0] in self.loose:
-                    return self.missing(node, around, arg)
+                    return self.missing(node, around, arg, arg.type)
         if resolved[1]:
             then, otherwise = widened(then), widened(otherwise)
         self.constant_operand(first)
@@ -670,7 +700,7 @@ class Checker:
             return self.refuse(node, ZERO_DIVISOR, second.start, second.end, divisor=self.quote(second))
         text, divisor = self.quote(node), self.quote(second)
         zero = "0.0" if DECIMAL in (left.type, right.type) else "0"
-        hint = f"write `{divisor} != 0 ? {text} : {zero}`"
+        hint = f"write `{self.nested(node, f'{divisor} != 0 ? {text} : {zero}')}`"
         if type(right) is FieldRef:
             hint += f", or give `{divisor}` a `min` above 0"
         return self.refuse(node, POSSIBLE_ZERO, second.start, second.end, hint, divisor=divisor)
@@ -689,14 +719,14 @@ class Checker:
             if type(left) is Literal and type(left.value) is int and left.value % right.value == 0:
                 return
             exact = f"{right.value}.0"
-            edit = (Edit(self.at.within(second.start, second.end), exact),)
+            edit = Edit(self.at.within(second.start, second.end), exact)
             hint = f"write `{self.quote(first)} / {exact}`"
             example = f"{abs(right.value) - 1} / {abs(right.value)} is 0" if abs(right.value) > 1 else "7 / 2 is 3"
         else:
-            edit, example = (), "7 / 2 is 3"
+            edit, example = None, "7 / 2 is 3"
             hint = f"write `double({self.quote(first)}) / {self.quote(second)}`"
         place = self.at.within(*symbol)
-        self.out.report(INTEGER_DIVISION, at=place, hint=hint, edits=edit, example=example)
+        self.out.report(INTEGER_DIVISION, at=place, hint=hint, edits=(edit,) if edit else (), example=example)
 
     # Conditions that never change.
 
@@ -704,18 +734,25 @@ class Checker:
         """Warns of a comparison whose outcome is the same for every event."""
         left, right = call.args
         if type(left) is Literal or type(right) is Literal:
-            field = right if type(left) is Literal else left
-            if type(field) is FieldRef:
-                variable = self.env[field.name]
-                if variable.low is None and variable.high is None:
-                    return
-            elif field.type is STRING or field.type is BOOL:
+            field, literal = (right, left) if type(left) is Literal else (left, right)
+            if type(field) is FieldRef and not self.at_edge(field, literal):
                 return
             always = outcome(call, self.env)
             if always is not None:
                 self.always(node, always)
         elif left == right:
             self.always(node, call.overload == "equals" or "_equals_" in call.overload)
+
+    def at_edge(self, field: FieldRef, literal: Expr) -> bool:
+        """Whether a constant lies at or beyond a bound of a field; most lie between, and need no closer look."""
+        variable = self.env[field.name]
+        low, high = variable.low, variable.high
+        if low is None and high is None:
+            return False
+        value = literal.value if type(literal) is Literal else None
+        if not isinstance(value, int | Decimal):
+            return False
+        return (low is not None and value <= low) or (high is not None and value >= high)
 
     def always(self, node: Node, value: bool, hint: str | None = None) -> None:
         text = "true" if value else "false"
@@ -725,27 +762,24 @@ class Checker:
 
     def call(self, node: Node, overload: str, args: tuple[Expr, ...], result: Type | str, anchor: Range) -> Expr:
         """A call; a constant where its arguments are."""
-        kind = Type(result)
-        if all(type(arg) is Literal for arg in args):
-            return self.constant(node, overload, args, kind, anchor)
-        return Call(overload, args, kind, (node.start, node.end), anchor)
+        kind = result if type(result) is Type else Type(result)
+        for arg in args:
+            if type(arg) is not Literal:
+                return Call(overload, args, kind, (node.start, node.end), anchor)
+        return self.constant(node, overload, args, kind, anchor)
 
     def constant(self, node: Node, overload: str, args: tuple[Expr, ...], result: Type, anchor: Range) -> Expr:
         at = node.start, node.end
         literals = tuple(arg for arg in args if type(arg) is Literal)
         try:
             folded = fold(overload, literals, result)
-        except (ArithmeticError, ValueError):
-            folded = None
+        except OverflowError:  # an instant that its zone moves out of the calendar
+            return self.refuse(node, NUMBER_RANGE, *anchor, number=self.quote(node), limit=LIMITS[TIMESTAMP])
         if folded is None:
             return Call(overload, args, result, at, anchor)
         value = folded.value
-        if type(value) is int and result is INT and not MIN_INT <= value <= MAX_INT:
-            limit = f"an int lies between {MIN_INT} and {MAX_INT}"
-            return self.refuse(node, NUMBER_RANGE, *anchor, number=self.quote(node), limit=limit)
-        if isinstance(value, Decimal) and not fits_decimal(value):
-            limit = f"a decimal has at most {MAX_DIGITS} digits, before and after the point together"
-            return self.refuse(node, NUMBER_RANGE, *anchor, number=self.quote(node), limit=limit)
+        if not representable(value, result):
+            return self.refuse(node, NUMBER_RANGE, *anchor, number=self.quote(node), limit=LIMITS[result])
         if result is BOOL and node.kind not in ("logic", "unary", "conditional"):
             self.always(node, bool(value))
         return Literal(value, result, at)
@@ -781,9 +815,12 @@ class Checker:
         name = node.value
         assert isinstance(name, str)
         target = node.args[0]
+        if target.kind == "absolute":
+            return self.refused(target)
         if target.kind == "name" and target.value not in self.env:
             qualified = f"{target.value}.{name}"
             if qualified in FUNCTIONS:
+                node.anchor, node.value = target.anchor, qualified
                 return self.resolve(node, qualified, node.args[1:])
             if name not in MACROS and (target.value == "math" or name not in FUNCTIONS):
                 return self.no_function(node, qualified, target.anchor)
@@ -798,32 +835,35 @@ class Checker:
 
     def no_function(self, node: Node, name: str, start: int | None = None) -> Expr:
         begin, end = self.anchor(node)
-        if node.kind == "method" and name in IDENTITY or name in ("has", "math.abs"):
-            hint = f"write `{name}(...)`"
-            rule, begin, end, _, found = unknown_function(name, begin, end)
-            return self.refuse(node, rule, begin, end, hint, **found)
         rule, begin, end, hint, found = unknown_function(name, begin if start is None else start, end)
+        if node.kind == "method" and (name in IDENTITY or name == "has"):
+            hint = f"write `{name}(...)`"
+        elif node.kind == "method" and hint is not None:
+            hint = about(hint, self.quote(node.args[0]))
         return self.refuse(node, rule, begin, end, hint, **found)
 
     def resolve(self, node: Node, name: str, nodes: tuple[Node, ...]) -> Expr:
         """A call of a function that exists: its arguments, the overload they choose, and what only it demands."""
-        args = tuple(CHECK[one.kind](self, one) for one in nodes)
+        found = []
+        for one in nodes:  # a loop costs no frame, and expressions are deep
+            found.append(CHECK[one.kind](self, one))  # noqa: PERF401
+        args = tuple(found)
         kinds = [arg.type for arg in args]
         if UNKNOWN in kinds:
             return unknown(node)
         overloads = FUNCTIONS[name]
         if overloads[0].variadic and len(args) > 2:
             kinds = [DECIMAL if DECIMAL in kinds else INT] * 2 if set(kinds) <= {INT, DECIMAL} else kinds[:2]
-            if set(arg.type for arg in args) - {INT, DECIMAL}:
+            if {arg.type for arg in args} - {INT, DECIMAL}:
                 return self.no_overload(node, name, args, nodes)
         resolved = RESOLVE.get((name, *kinds))
         if resolved is None:
             return self.no_overload(node, name, args, nodes)
+        overload, widens = resolved
         if self.loose:
-            lack = self.lacking(node, args)
+            lack = self.lacking(node, args, overload.result)
             if lack is not None:
                 return lack
-        overload, widens = resolved
         if widens or (overload.variadic and DECIMAL in kinds):
             args = tuple(widened(arg) for arg in args)
         anchor = self.anchor(node)
@@ -840,7 +880,14 @@ class Checker:
             return self.refuse(node, NOT_CONSTANT, nodes[1].start, nodes[1].end, hint, what="a pattern")
         from meterspec.cel.pattern import parse_pattern  # noqa: PLC0415 - only where a pattern is
 
-        parse_pattern(str(pattern.value), nodes[1].start, nodes[1].end)
+        value, (start, end) = str(pattern.value), pattern.at
+        try:
+            parse_pattern(value)
+        except Problem as problem:
+            offset = self.text.find(value, start, end)
+            if offset >= 0:  # written without escapes, so that its characters can be pointed at
+                start, end = offset + problem.start, offset + problem.end
+            return self.refuse(node, problem.rule, start, end, problem.hint, **problem.facts)
         return Call("matches_string", args, BOOL, (node.start, node.end), anchor)
 
     def zoned(self, node: Node, overload: Overload, args: tuple[Expr, ...], zone: Node, anchor: Range) -> Expr:
@@ -900,7 +947,7 @@ class Checker:
         if resolved is None:
             return self.no_conversion(node, name, arg, inner)
         if self.loose:
-            lack = self.lacking(node, (arg,))
+            lack = self.lacking(node, (arg,), resolved[0].result)
             if lack is not None:
                 return lack
         return self.call(node, resolved[0].id, (arg,), resolved[0].result, anchor)
@@ -926,6 +973,8 @@ class Checker:
             ("duration", DECIMAL): ("seconds or milliseconds?", "write a constant such as `duration('5s')`"),
         }
         reason, hint = reasons.get((name, arg.type), ("CEL has no such conversion", None))
+        if name == "timestamp" and type(arg) is Literal and type(arg.value) is int and in_years(arg.value * 1_000_000):
+            hint = f"write `timestamp('{timestamp_text(arg.value * 1_000_000)}')` for seconds since 1970"
         types = named(arg.type)
         return self.refuse(
             node, NOT_PORTABLE, *self.anchor(node), hint, function=f"{name}()", types=types, reason=reason
@@ -953,15 +1002,18 @@ class Checker:
                 return self.refuse(node, NULL_VALUE, inner.start, inner.end)
         symbol = "?" if name == "?:" else name
         types = " and ".join(named(arg.type) for arg in args)
+        if len(args) == 2 and args[0].type is args[1].type:
+            types = named(args[0].type).replace("an ", "two ").replace("a ", "two ") + "s"
         hint = self.advice(node, name, args, nodes) or self.signatures(name, args, overloads)
         start, end = self.anchor(node)
         return self.refuse(node, NO_OVERLOAD, start, end, hint, function=symbol, types=types)
 
     def signatures(self, name: str, args: tuple[Expr, ...], overloads: list[Overload]) -> str | None:
         """The forms a function has, where they are few enough to read."""
-        if not overloads or overloads[0].style is Style.OPERATOR or len(overloads) > 4:
+        if not overloads or overloads[0].style is Style.OPERATOR:
             return None
-        return "it is " + " or ".join(f"`{signature(one)}`" for one in overloads)
+        fitting = [one for one in overloads if args and one.params[0] is args[0].type]
+        return "it is " + " or ".join(f"`{one.signature}`" for one in fitting or overloads)
 
     def advice(self, node: Node, name: str, args: tuple[Expr, ...], nodes: tuple[Node, ...]) -> str | None:
         """What to write instead, where the two sides of an operator tell."""
@@ -989,8 +1041,8 @@ class Checker:
         if DURATION in kinds and (INT in kinds or DECIMAL in kinds):
             span = first if left.type is DURATION else second
             if name in COMPARISONS or name in ("+", "-"):
-                return f"write `duration('5s')`, or take the seconds: `({self.quote(span)}).getSeconds()`"
-            return f"take the seconds: `({self.quote(span)}).getSeconds()`"
+                return f"write `duration('5s')`, or take the seconds: `{self.grouped(span)}.getSeconds()`"
+            return f"take the seconds: `{self.grouped(span)}.getSeconds()`"
         if TIMESTAMP in kinds and (INT in kinds or DECIMAL in kinds):
             return (
                 "write `duration('5s')` for a length of time"
@@ -1018,6 +1070,21 @@ def widened(expr: Expr) -> Expr:
     return Call("int64_to_decimal", (expr,), DECIMAL, expr.at, expr.at)
 
 
+def representable(value: object, kind: Type) -> bool:
+    """Whether a constant can be held."""
+    match kind, value:
+        case Type.INT, int(number):
+            return MIN_INT <= number <= MAX_INT
+        case _, Decimal() as number:
+            return fits_decimal(number)
+        case Type.TIMESTAMP, int(instant):
+            return in_years(instant)
+        case Type.DURATION, int(length):
+            return abs(length) <= LONGEST
+        case _:
+            return True
+
+
 def named(kind: Type) -> str:
     """A type with its article, for a message."""
     if kind in WORDS:
@@ -1026,8 +1093,16 @@ def named(kind: Type) -> str:
     return "an empty list" if element == "null" else f"a list of {element}s"
 
 
+LIMITS = {
+    INT: f"an int lies between {MIN_INT} and {MAX_INT}",
+    DECIMAL: f"a decimal has at most {MAX_DIGITS} digits, before and after the point together",
+    TIMESTAMP: "an instant lies in the years 0001 to 9999",
+    DURATION: "a duration is at most 10,000 years long",
+}
+LOOSE = frozenset(("unary", "logic", "equality", "in", "binary", "conditional"))
 ORDERINGS = frozenset(("<", "<=", ">", ">="))
 COMPARISONS = ORDERINGS | {"==", "!=", "in"}
+ZEROS = {INT: "0", DECIMAL: "0.0", STRING: "''"}
 LITERALS = {"bool": BOOL, "int": INT, "decimal": DECIMAL, "string": STRING, "null": NULL}
 CHECK: dict[str, Callable[[Checker, Node], Expr]] = {
     "name": Checker.name,

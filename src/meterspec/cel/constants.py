@@ -11,9 +11,11 @@ from meterspec.cel.lexer import MAX_INT, MIN_INT, Problem, fits_decimal, short
 from meterspec.diagnostics import Rule, did_you_mean
 
 __all__ = [
+    "LONGEST",
     "decimal_constant",
     "duration_constant",
     "duration_text",
+    "in_years",
     "int_constant",
     "timestamp_constant",
     "timestamp_text",
@@ -24,7 +26,7 @@ BAD_TIMESTAMP = Rule(
     code="MS330",
     slug="bad-timestamp",
     title="A constant timestamp cannot be read",
-    message="`{text}` is not a timestamp: {reason}",
+    message="'{text}' is not a timestamp: {reason}",
     why="timestamp() takes RFC 3339: a date, `T`, a time, and `Z` or an offset. Instants are kept to the microsecond.",
     bad=filter_spec("seen > timestamp('2026-01-01')", seen="timestamp"),
     good=filter_spec("seen > timestamp('2026-01-01T00:00:00Z')", seen="timestamp"),
@@ -33,7 +35,7 @@ BAD_DURATION = Rule(
     code="MS331",
     slug="bad-duration",
     title="A constant duration cannot be read",
-    message="`{text}` is not a duration: {reason}",
+    message="'{text}' is not a duration: {reason}",
     why="duration() takes numbers with the units h, m, s, ms or us, such as `1h30m`. CEL has no days, since a day is "
     "not always 24 hours.",
     bad=filter_spec("event_time - seen > duration('1d')", seen="timestamp"),
@@ -43,7 +45,7 @@ BAD_ZONE = Rule(
     code="MS332",
     slug="bad-zone",
     title="A time zone is not known",
-    message="`{text}` is not a time zone",
+    message="'{text}' is not a time zone",
     why="The parts of an instant are taken in UTC, in an IANA zone such as `Europe/Berlin`, or at a fixed offset such "
     "as `-05:00`.",
     bad=filter_spec("event_time.getHours('Europe/Berlim') < 6"),
@@ -53,7 +55,7 @@ BAD_NUMBER = Rule(
     code="MS333",
     slug="bad-number-text",
     title="A constant text is not a number",
-    message="`{text}` is not {what}",
+    message="'{text}' is not {what}",
     why="int() takes the decimal digits of a whole number that fits 64 bits, double() a plain decimal number.",
     bad=value_spec("tokens * int('1k')", tokens="integer"),
     good=value_spec("tokens * int('1000')", tokens="integer"),
@@ -61,11 +63,12 @@ BAD_NUMBER = Rule(
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?([Zz]|[-+][0-9]{2}:[0-9]{2})"
-)
-LENGTH = re.compile(r"[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:h|ms|us|µs|μs|ns|m|s))+", re.ASCII)
-PIECE = re.compile(r"([0-9.]+)([a-zµμ]+)")
+# Texts, compiled where one is met: few specs have any.
+INSTANT = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?([Zz]|[-+][0-9]{2}:[0-9]{2})"
+LENGTH = r"[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:h|ms|us|µs|μs|ns|m|s))+"
+PIECE = r"([0-9.]+)([a-zµμ]+)"
+OFFSET = r"[-+]?(?:0[0-9]|1[0-4]):[0-5][0-9]"
+ZONE_NAME = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*"
 MICROSECONDS = {
     "h": Decimal(3_600_000_000),
     "m": Decimal(60_000_000),
@@ -78,15 +81,13 @@ MICROSECONDS = {
 }
 LONGEST = 315_576_000_000 * 1_000_000
 """Ten thousand years, the longest duration of CEL."""
-OFFSET = re.compile(r"[-+]?(?:0[0-9]|1[0-4]):[0-5][0-9]")
-ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
 NOT_ZONES = frozenset(("localtime", "posixrules", "Factory"))
 """Files beside the zones that mean something else on every machine."""
 
 
 def timestamp_constant(text: str, start: int, end: int) -> int:
     """The microseconds since 1970 of an instant in RFC 3339. Raises Problem (MS330) for anything else."""
-    match = INSTANT.fullmatch(text)
+    match = re.fullmatch(INSTANT, text)
     if match is None:
         reason, hint = "RFC 3339 is a date, `T`, a time, and `Z` or an offset", "write it like `2026-01-31T00:00:00Z`"
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
@@ -126,7 +127,7 @@ def duration_constant(text: str, start: int, end: int) -> int:
     """The microseconds of a length of time such as `1h30m`. Raises Problem (MS331) for anything else."""
     if text in ("0", "+0", "-0"):
         return 0
-    if len(text) > 100 or not LENGTH.fullmatch(text):
+    if len(text) > 100 or not re.fullmatch(LENGTH, text):
         hint = "write it like `90s`, `15m` or `1h30m`"
         days = re.fullmatch(r"([0-9]{1,6})\s*d(?:ays?)?", text)
         if days:
@@ -134,7 +135,7 @@ def duration_constant(text: str, start: int, end: int) -> int:
         elif re.fullmatch(r"[0-9]{1,12}", text):
             hint = f"write `{text}s` for seconds"
         raise Problem(BAD_DURATION, start, end, hint, text=short(text), reason="it takes numbers with h, m, s, ms, us")
-    total = sum((Decimal(number) * MICROSECONDS[unit] for number, unit in PIECE.findall(text)), Decimal(0))
+    total = sum((Decimal(number) * MICROSECONDS[unit] for number, unit in re.findall(PIECE, text)), Decimal(0))
     if total != int(total):
         raise Problem(BAD_DURATION, start, end, text=short(text), reason="a length of time is kept to the microsecond")
     if total > LONGEST:
@@ -151,12 +152,12 @@ def duration_text(microseconds: int) -> str:
 
 def zone_constant(text: str, start: int, end: int) -> str | None:
     """A zone as backends get it: an IANA name or an offset with its sign; None for UTC. Raises Problem (MS332)."""
-    if OFFSET.fullmatch(text):
+    if re.fullmatch(OFFSET, text):
         signed = text if text[0] in "+-" else f"+{text}"
         return None if signed[1:] == "00:00" else signed
     if text in ("UTC", "Etc/UTC", "Z"):
         return None
-    if len(text) <= 100 and ZONE_NAME.fullmatch(text) and text not in NOT_ZONES:
+    if len(text) <= 100 and re.fullmatch(ZONE_NAME, text) and text not in NOT_ZONES:
         from zoneinfo import ZoneInfo  # noqa: PLC0415 - only where a zone is named
 
         try:
@@ -181,7 +182,14 @@ def int_constant(text: str, start: int, end: int) -> int:
     """The whole number a text holds. Raises Problem (MS333) for anything else."""
     if re.fullmatch(r"[-+]?[0-9]{1,30}", text) and MIN_INT <= int(text) <= MAX_INT:
         return int(text)
-    raise Problem(BAD_NUMBER, start, end, text=short(text), what="a whole number of 64 bits")
+    raise Problem(
+        BAD_NUMBER,
+        start,
+        end,
+        "write the number itself, without quotes",
+        text=short(text),
+        what="a whole number of 64 bits",
+    )
 
 
 def decimal_constant(text: str, start: int, end: int) -> Decimal:
@@ -190,4 +198,11 @@ def decimal_constant(text: str, start: int, end: int) -> Decimal:
         value = Decimal(text)
         if fits_decimal(value):
             return value if value else Decimal(0)
-    raise Problem(BAD_NUMBER, start, end, text=short(text), what="a decimal number of at most 38 digits")
+    raise Problem(
+        BAD_NUMBER,
+        start,
+        end,
+        "write the number itself, without quotes",
+        text=short(text),
+        what="a decimal number of at most 38 digits",
+    )

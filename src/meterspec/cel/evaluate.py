@@ -54,7 +54,8 @@ def evaluate(expr: Expr, event: Mapping[str, Value | Decimal]) -> Value:
             quotient: Fraction = Fraction(evaluate(left, event)) / evaluate(right, event)  # type: ignore[operator, arg-type]
             return quotient if constant(right) else round_half_up(quotient, DIVISION_SCALE)
         case Call(overload, args):
-            return _MEANING[overload](*(evaluate(arg, event) for arg in args))
+            found: Value = _MEANING[overload](*(evaluate(arg, event) for arg in args))
+            return found
 
 
 def fold(overload: str, args: tuple[Literal, ...], result: Type) -> Literal | None:

@@ -88,10 +88,11 @@ TOKEN = re.compile(
     rf"""[ \t\r\n\f]*+(
     [A-Za-z_][A-Za-z0-9_]*+(?!['"])           # a name; a quote after it makes it the prefix of a string
     |[-+*%?:,()\[\]{{}}]|[=!<>]=?|&&?|\|\|?|\.(?![0-9])|/(?!/)
-    |0[xX][0-9A-Za-z_]*+|\.?[0-9](?:[eE][-+]|[0-9A-Za-z_.])*+    # what looks like a number; `number` decides
+    |0[xX][0-9A-Za-z_]*+                      # what looks like a number; `number` decides
+    |\.?[0-9](?:[eE][-+]|[0-9A-Za-z_]|\.(?![A-Za-z_]))*+
     |{STRING}
     |[bB]?[rR]?['"][\s\S]*+                   # a string that is never closed takes the rest of the text
-    |//.*+
+    |//.*+|`[^`\r\n]*+`
     |[A-Za-z_][A-Za-z0-9_]*+|[\s\S]           # anything else; the parser says what is wrong with it
     )""",
     re.VERBOSE,

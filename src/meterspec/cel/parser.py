@@ -102,13 +102,18 @@ INSTEAD = {
     "and": "write `&&`",
     "or": "write `||`",
     "not": "write `!`",
-    "is": "write `== null`, or `!has(field)`",
+    "is": "write `==`; a field is missing where `field == null`",
     "between": "write `low <= x && x <= high`",
     "like": "write `x.startsWith('...')`, `x.contains('...')` or `x.matches('...')`",
     "mod": "write `%`",
     "div": "write `/`",
     "then": "write `condition ? a : b`",
-    "^": "CEL has no power operator: write `x * x`",
+    "^": "CEL has no powers: write `x * x`",
+    "**": "CEL has no powers: write `x * x`",
+    "=>": "write `>=`",
+    "=<": "write `<=`",
+    "??": "write `has(field) ? field : 0`",
+    "?:": "write `has(field) ? field : 0`",
     ";": "an expression is one formula: take out the `;`",
 }
 """What people write from habit, and what it is in CEL."""
@@ -156,7 +161,10 @@ def parse(text: str) -> Node:
         raise Problem(TOO_LARGE, 0, len(text), limit=limit)
     parser = Parser(text)
     root = parser.expression(0, 1)
-    if parser.tokens[parser.at][0]:
+    symbol, start, end = parser.tokens[parser.at]
+    if symbol in (")", "]", "}"):
+        raise Problem(SYNTAX, start, end, "take it out", problem=f"`{symbol}` closes nothing")
+    if symbol:
         raise parser.unexpected()
     if len(parser.tokens) > MAX_DEPTH:
         measure(root)
@@ -260,7 +268,7 @@ class Parser:
             node = self.expression(0, depth + 1)
             # The brackets belong to what a complaint underlines and to what a hint repeats.
             node.start, node.end = start, self.close(")")
-        elif symbol == "-" or symbol == "!":
+        elif symbol in {"-", "!"}:
             following = self.tokens[self.at]
             if symbol == "-" and (following[0][:1] in DIGITS or (following[0][:1] == "." and len(following[0]) > 1)):
                 self.at += 1
@@ -345,8 +353,9 @@ class Parser:
     def name(self) -> Token:
         """The name after a point."""
         token = self.tokens[self.at]
-        if token[0][:1] == "`":
-            raise Problem(SYNTAX, token[1], token[2], problem="names between backticks are not in the profile")
+        if token[0][:1] == "`" and len(token[0]) > 2:
+            self.at += 1
+            return token
         if token[0][:1] not in LETTERS or token[0][-1] in QUOTES:
             raise self.unexpected("a name")
         if token[0] in WORDS or token[0] == "in":
@@ -369,6 +378,9 @@ class Parser:
             start, after = opening or self.unclosed()
             problem = f"`{self.text[start:after]}` is never closed"
             raise Problem(SYNTAX, start, after, f"add a `{closing}`", problem=problem)
+        if symbol == "," and opening is None:
+            _, start, end = self.tokens[self.at]
+            raise Problem(SYNTAX, start, end, "a list stands in `[...]`", problem="`,` is not expected in `(...)`")
         raise self.unexpected()
 
     def unclosed(self) -> tuple[int, int]:
@@ -400,10 +412,11 @@ class Parser:
                 return Problem(SYNTAX, 0, end, problem="the expression is empty")
             hint = f"write {wanted}" if wanted else None
             return Problem(SYNTAX, before_start, before_end, hint, problem=f"nothing stands after `{short(before)}`")
-        if symbol == "<" and self.tokens[self.at + 1 : self.at + 2][0][0] == ">":
-            symbol, end = "<>", self.tokens[self.at + 1][2]
-        if symbol == ">" and before == "<":
-            symbol, start = "<>", before_start
+        following, following_start, following_end = self.tokens[self.at + 1]
+        if symbol + following in INSTEAD and end == following_start:
+            symbol, end = symbol + following, following_end
+        elif before + symbol in INSTEAD and before_end == start:
+            symbol, start = before + symbol, before_start
         if symbol == "=" and before in {"==", "!=", "<", ">", "="} and before_end == start:
             problem, hint = f"`{before}=` is not an operator", f"write `{before.rstrip('=') or '='}=`"
             return Problem(SYNTAX, before_start, end, hint, problem=problem)
@@ -453,4 +466,5 @@ def not_a_number(text: str, start: int, end: int) -> Problem:
 def reserved(token: Token) -> Problem:
     symbol, start, end = token
     hints = {"if": "write `condition ? a : b`", "in": "write `field in ['a', 'b']`"}
-    return Problem(RESERVED_WORD, start, end, hints.get(symbol), word=symbol)
+    hint = hints.get(symbol, "a field of this name cannot be used in an expression: give it another")
+    return Problem(RESERVED_WORD, start, end, hint, word=symbol)

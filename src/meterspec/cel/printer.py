@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from meterspec.cel.constants import duration_text, timestamp_text
-from meterspec.cel.functions import OVERLOADS, Overload, Style
+from meterspec.cel.functions import OVERLOADS, Style
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
 from meterspec.cel.types import Type
 
@@ -14,57 +15,73 @@ __all__ = ["show"]
 BY_ID = {overload.id: overload for overload in OVERLOADS}
 TERNARY, OR, AND, COMPARE, ADD, MULTIPLY, UNARY, MEMBER = range(1, 9)
 POWER = {"||": OR, "&&": AND, "+": ADD, "-": ADD, "*": MULTIPLY, "/": MULTIPLY, "%": MULTIPLY}
+WIDENING = frozenset(("math_ceil_decimal", "math_floor_decimal", "math_round_decimal"))
+"""Functions that have no int of their own, so that one widens by itself."""
 ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def show(expr: Expr) -> str:
-    """The expression as CEL text. A widening that its place brings about again is not written."""
-    return written(expr)[0]
+def show(expr: Expr, *, widenings: bool = False) -> str:
+    """The expression as CEL text. A widening that its place brings about again is not written, unless `widenings` are
+    asked for: then the text means the same to any implementation of CEL, but for decimals that are doubles there."""
+    return Printer(widenings).written(expr)[0]
 
 
-def written(expr: Expr) -> tuple[str, int]:
-    """The text of an expression, and how tightly its outermost operator binds."""
-    match expr:
-        case Literal():
-            return constant(expr), MEMBER
-        case FieldRef(name):
-            return name, MEMBER
-        case ListOf(items):
-            return f"[{', '.join(show(item) for item in items)}]", MEMBER
-        case Call("conditional", (condition, then, otherwise)):
-            then, otherwise = narrowed((then, otherwise))
-            return f"{within(condition, OR)} ? {within(then, OR)} : {within(otherwise, TERNARY)}", TERNARY
-        case Call("in_list", (item, ListOf(items))):
-            if items:
-                item, *rest = narrowed((item, *items))
-                items = tuple(rest)
-            return f"{within(item, ADD)} in [{', '.join(show(one) for one in items)}]", COMPARE
-        case Call(name, args):
-            return called(BY_ID[name], args)
+class Printer:
+    """How one text is written."""
 
+    __slots__ = ("widenings",)
 
-def called(overload: Overload, args: tuple[Expr, ...]) -> tuple[str, int]:
-    if overload.style is Style.OPERATOR:
-        if len(args) == 1:
-            return f"{overload.function}{within(args[0], UNARY)}", UNARY
-        left, right = narrowed(args)
-        power = POWER.get(overload.function, COMPARE)
-        # Comparisons do not chain, so the left one takes parentheses as well.
-        lowest = power + 1 if power == COMPARE else power
-        return f"{within(left, lowest)} {overload.function} {within(right, power + 1)}", power
-    if overload.variadic:
-        args = narrowed(args)
-    if overload.style in (Style.METHOD, Style.EITHER):
-        return f"{within(args[0], MEMBER)}.{overload.function}({', '.join(map(show, args[1:]))})", MEMBER
-    if overload.function in ("math.ceil", "math.floor", "math.round"):
-        args = tuple(bare(arg) for arg in args)
-    return f"{overload.function}({', '.join(map(show, args))})", MEMBER
+    def __init__(self, widenings: bool) -> None:
+        self.widenings = widenings
 
+    def written(self, expr: Expr) -> tuple[str, int]:
+        """The text of an expression, and how tightly its outermost operator binds."""
+        match expr:
+            case Literal():
+                return constant(expr), MEMBER
+            case FieldRef(name):
+                return name, MEMBER
+            case ListOf(items):
+                return f"[{self.listed(items)}]", MEMBER
+            case Call("conditional", (condition, *branches)):
+                then, otherwise = self.narrowed(tuple(branches))
+                parts = self.within(condition, OR), self.within(then, OR), self.within(otherwise, TERNARY)
+                return f"{parts[0]} ? {parts[1]} : {parts[2]}", TERNARY
+            case Call("in_list", (item, ListOf(items))):
+                item, *rest = self.narrowed((item, *items))
+                return f"{self.within(item, ADD)} in [{self.listed(rest)}]", COMPARE
+            case Call(name, args):
+                overload = BY_ID[name]
+        if overload.style is Style.OPERATOR:
+            symbol = overload.function
+            if len(args) == 1:
+                return f"{symbol}{self.within(args[0], UNARY)}", UNARY
+            left, right = self.narrowed(args)
+            power = POWER.get(symbol, COMPARE)
+            # Comparisons do not chain, so one on the left takes parentheses as well.
+            lowest = power + 1 if power == COMPARE else power
+            return f"{self.within(left, lowest)} {symbol} {self.within(right, power + 1)}", power
+        if overload.style in (Style.METHOD, Style.EITHER):
+            return f"{self.within(args[0], MEMBER)}.{overload.function}({self.listed(args[1:])})", MEMBER
+        if overload.variadic:
+            args = self.narrowed(args)
+        elif overload.id in WIDENING and not self.widenings:
+            args = tuple(map(bare, args))
+        return f"{overload.function}({self.listed(args)})", MEMBER
 
-def within(expr: Expr, power: int) -> str:
-    """The text of an operand, in parentheses where it binds less tightly than `power`."""
-    text, own = written(expr)
-    return text if own >= power else f"({text})"
+    def within(self, expr: Expr, power: int) -> str:
+        """The text of an operand, in parentheses where it binds less tightly than `power`."""
+        text, own = self.written(expr)
+        return text if own >= power else f"({text})"
+
+    def listed(self, items: Iterable[Expr]) -> str:
+        return ", ".join([self.written(item)[0] for item in items])
+
+    def narrowed(self, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        """Operands without the widenings that another one, a decimal anyway, brings about again."""
+        if self.widenings or all(bare(arg) is not arg or arg.type is not Type.DECIMAL for arg in args):
+            return args
+        return tuple(map(bare, args))
 
 
 def bare(expr: Expr) -> Expr:
@@ -74,13 +91,6 @@ def bare(expr: Expr) -> Expr:
             return inner
         case _:
             return expr
-
-
-def narrowed(args: tuple[Expr, ...]) -> tuple[Expr, ...]:
-    """Operands without the widenings that another, a decimal anyway, brings about again."""
-    if all(bare(arg) is not arg or arg.type is not Type.DECIMAL for arg in args):
-        return args
-    return tuple(bare(arg) for arg in args)
 
 
 def constant(literal: Literal) -> str:

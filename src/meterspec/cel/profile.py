@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from meterspec.cel.examples import filter_spec, value_spec
 from meterspec.cel.functions import FUNCTIONS
+from meterspec.cel.lexer import short
 from meterspec.cel.parser import Node
 from meterspec.diagnostics import Rule, did_you_mean
 
-__all__ = ["MACROS", "TYPE_NAMES", "refusal", "unknown_function"]
+__all__ = ["MACROS", "TYPE_NAMES", "about", "refusal", "unknown_function"]
 
 UNKNOWN_FUNCTION = Rule(
     code="MS311",
@@ -118,8 +119,10 @@ ABSOLUTE_NAME = Rule(
     good=filter_spec("status == 200", status="integer"),
 )
 
-MACROS = frozenset("all exists exists_one existsOne map filter transformList transformMap transformMapEntry".split())
-TYPE_NAMES = frozenset("int uint double bool string bytes list map null_type type dyn".split())
+MACROS = frozenset(
+    ("all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "transformMap", "transformMapEntry")
+)
+TYPE_NAMES = frozenset(("int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type", "dyn"))
 CHARACTERS = "a text without the characters it asks for would make it fail"
 NOT_HERE: dict[str, tuple[str, str | None]] = {
     "bool": ("a text that is neither true nor false would make it fail", "compare instead: `flag == 'true'`"),
@@ -161,8 +164,8 @@ NAMESPACES = {
 FAMILIAR = {
     "lower": "write `text.lowerAscii()`",
     "upper": "write `text.upperAscii()`",
-    "toLowerCase": "write `text.lowerAscii()`",
-    "toUpperCase": "write `text.upperAscii()`",
+    "tolowercase": "write `text.lowerAscii()`",
+    "touppercase": "write `text.upperAscii()`",
     "len": "write `size(text)`",
     "length": "write `size(text)`",
     "count": "counting is the meter's `fn`",
@@ -202,8 +205,19 @@ FAMILIAR = {
     "day": "write `time.getDate()`",
     "hour": "write `time.getHours()`",
     "minute": "write `time.getMinutes()`",
-    "getYear": "write `time.getFullYear()`",
-    "getDay": "write `time.getDayOfWeek()`: Sunday is 0",
+    "getyear": "write `time.getFullYear()`",
+    "getday": "write `time.getDayOfWeek()`: Sunday is 0",
+    "if": "write `condition ? a : b`",
+    "case": "write `condition ? a : b`",
+    "tostring": "write `string(x)`",
+    "toint": "write `int(x)`",
+    "strip": "write `text.trim()`",
+    "includes": "write `text.contains('...')`",
+    "second": "write `time.getSeconds()`",
+    "seconds": "write `time.getSeconds()`",
+    "hours": "write `time.getHours()`",
+    "minutes": "write `time.getMinutes()`",
+    "weekday": "write `time.getDayOfWeek()`: Sunday is 0",
 }
 """What people write from habit, and what it is in CEL."""
 
@@ -237,7 +251,22 @@ def refusal(node: Node, text: str, known: frozenset[str] | set[str]) -> Refusal:
             hint = (
                 f"write `{node.value}`: fields are named directly" if node.value in known else "name a field directly"
             )
-            return NESTED_FIELD, start, end, hint, {"text": text[start:end]}
+            return NESTED_FIELD, start, end, selection_hint(node, text, known), {"text": short(text[start:end])}
+
+
+def selection_hint(node: Node, text: str, known: frozenset[str] | set[str]) -> str:
+    name, target = str(node.value), node.args[0]
+    if name in known:
+        return f"write `{name}`: fields are named directly"
+    if name in FUNCTIONS:
+        return f"write `{short(text[target.start : target.end])}.{name}()`"
+    hint = FAMILIAR.get(name.lower(), "name a field directly")
+    return about(hint, short(text[target.start : target.end]))
+
+
+def about(hint: str, target: str) -> str:
+    """A hint with what a method is called on in place of `text` and `time`."""
+    return hint.replace("`text.", f"`{target}.").replace("`time.", f"`{target}.")
 
 
 def unknown_function(name: str, start: int, end: int) -> Refusal:
@@ -253,5 +282,5 @@ def unknown_function(name: str, start: int, end: int) -> Refusal:
     if point and namespace in NAMESPACES:
         return NOT_IN_PROFILE, start, end, None, {"function": name, "reason": NAMESPACES[namespace]}
     functions = [known for known in FUNCTIONS if known[0].isalpha()] + ["has", "timestamp", "duration"]
-    hint = FAMILIAR.get(name) or FAMILIAR.get(name.lower()) or did_you_mean(name, functions)
+    hint = FAMILIAR.get(name.lower()) or did_you_mean(name, functions)
     return UNKNOWN_FUNCTION, start, end, hint, {"function": name}

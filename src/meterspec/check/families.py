@@ -120,11 +120,32 @@ BAD_TABLE = Rule(
         table = "raw.calls"
     """,
 )
+RESERVED_FIELD = Rule(
+    code="MS216",
+    slug="reserved-field",
+    title="A field name that a view could not tell apart",
+    message="`{field}` cannot be a field of family `{family}`: {reason}",
+    why="Some engines ignore the case of a name, and names that begin with `meterspec_` are the compiler's own; either "
+    "would make a view mean another column.",
+    bad="""
+        [[families]]
+        name = "api.call"
+        schema.size = { type = "integer" }
+        schema.Size = { type = "integer" }
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+        schema.size = { type = "integer" }
+        schema.full_size = { type = "integer" }
+    """,
+)
+
 _SHORT_ROLES = {"at": "event time", "customer_id": "customer", "qty": "quantity"}
 
 
 def family(written: shape.Family, at: Place, out: Diagnostics) -> Family:
-    """The meaning of a `[[families]]` table; reports MS210 to MS215."""
+    """The meaning of a `[[families]]` table; reports MS210 to MS216."""
     roles = {
         "event id": (written.event_id_field, FieldType.STRING),
         "event time": (written.event_time_field, FieldType.TIMESTAMP),
@@ -157,6 +178,7 @@ def family(written: shape.Family, at: Place, out: Diagnostics) -> Family:
         fields[name] = replace(field, required=field.required or role in {"event id", "event time"})
     for name, field in declared.items():
         fields.setdefault(name, field)
+    _report_reserved(written.name, fields, at, out)
     return Family(
         name=written.name,
         sql_name=sql_name(written.name),
@@ -171,6 +193,17 @@ def family(written: shape.Family, at: Place, out: Diagnostics) -> Family:
         compliance=compliance(written.compliance, at / "compliance"),
         origin=at,
     )
+
+
+def _report_reserved(family: str, fields: dict[str, Field], at: Place, out: Diagnostics) -> None:
+    folded: dict[str, str] = {}
+    for name in fields:
+        first = folded.setdefault(name.lower(), name)
+        reason = f"it differs from `{first}` only in case" if first != name else ""
+        if name.lower().startswith("meterspec_"):
+            reason = "names that begin with `meterspec_` are taken"
+        if reason:
+            out.report(RESERVED_FIELD, at=(at / "schema" / name).key(), field=name, family=family, reason=reason)
 
 
 def short_family(name: str, written: shape.ShortMeter, at: Place, out: Diagnostics) -> Family:

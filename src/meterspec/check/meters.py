@@ -17,7 +17,9 @@ from meterspec.check.windows import window
 from meterspec.diagnostics import Diagnostics, Rule, Severity, did_you_mean
 from meterspec.ir import (
     Aggregate,
+    BillingCycle,
     CalendarUnit,
+    CalendarWindow,
     Entitlement,
     Example,
     ExpectedRow,
@@ -25,12 +27,16 @@ from meterspec.ir import (
     FamilySource,
     FieldType,
     Function,
+    Lifetime,
     Meter,
     MeterKind,
     RatioSource,
+    Rolling,
     Rounding,
     Scalar,
     Source,
+    Tumbling,
+    Window,
     variables,
 )
 from meterspec.source import Place
@@ -298,6 +304,31 @@ REPEATED_DIMENSION = Rule(
         aggregate = { fn = "COUNT", group_by = ["customer_id"] }
     """,
 )
+BILLING_WINDOW = Rule(
+    code="MS234",
+    slug="billing-window",
+    title="A billing meter whose window is not the period of its price",
+    message="billing meter `{meter}` is invoiced by the {interval}, and its window is something else",
+    why="An invoice covers one period and has one quantity of each meter; nothing says how several would be added.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "day", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.01 }
+    """,
+)
 EXAMPLE_KEY = Rule(
     code="MS240",
     slug="example-key",
@@ -325,6 +356,9 @@ EXAMPLE_KEY = Rule(
 
 _NUMBERS = (Type.INT, Type.DECIMAL)
 _UNIQUE = (Type.STRING, Type.INT, Type.BOOL)
+
+
+_COLUMNS = {"window_start", "window_end", "quantity", "events"}
 
 
 def family_names(written: shape.Source) -> tuple[str, ...]:
@@ -360,7 +394,7 @@ def meter(written: shape.Meter, at: Place, families: Mapping[str, Family], out: 
         overflow.check(
             aggregate.function, aggregate.value, environment, written.precision, most, at / "aggregate" / "value", out
         )
-    return _meter(written, at, source, members, kept, aggregate, groups, out)
+    return _meter(written, at, source, members, kept, aggregate, groups, environment, out)
 
 
 def ratio(
@@ -396,7 +430,7 @@ def ratio(
         message = f"`{above.name}` and `{below.name}` have different {what}"
         out.report(RATIO_PARTS, at=at / "source", message=message)
         return None
-    return _meter(written, at, source, (), None, None, above.group_by, out, like=above)
+    return _meter(written, at, source, (), None, None, above.group_by, {}, out, like=above)
 
 
 def short_meter(name: str, written: shape.ShortMeter, at: Place, family: Family, out: Diagnostics) -> Meter:
@@ -428,6 +462,7 @@ def _meter(
     kept: Expr | None,
     aggregate: Aggregate | None,
     groups: tuple[str, ...],
+    environment: Environment,
     out: Diagnostics,
     like: Meter | None = None,
 ) -> Meter:
@@ -448,6 +483,11 @@ def _meter(
         stretch = like.window
     else:
         stretch = window(written.aggregate.window if written.aggregate else None, at / "aggregate" / "window", out)
+    if billing is not None and written.kind == "billing" and not _fits_price(stretch, billing):
+        interval = billing.interval
+        hint = f'write `window = "billing_cycle"`, or `window = "{interval}"`'
+        place = at / "aggregate" / "window" if written.aggregate and written.aggregate.window else at / "billing"
+        out.report(BILLING_WINDOW, at=place, hint=hint, meter=written.name, interval=interval)
     return Meter(
         name=written.name,
         sql_name=sql_name(written.name),
@@ -461,7 +501,9 @@ def _meter(
         unit=written.unit,
         precision=written.precision,
         rounding=Rounding(written.rounding),
-        price=price(billing, where, out, meter=written.name, dimensions=groups) if billing else None,
+        price=price(billing, where, out, meter=written.name, dimensions=groups, environment=environment)
+        if billing
+        else None,
         entitlement=entitlement(billing, where, out) if billing else Entitlement(),
         compliance=own,
         examples=tuple(
@@ -471,19 +513,32 @@ def _meter(
     )
 
 
+def _fits_price(stretch: Window, billing: shape.Billing) -> bool:
+    """Whether a window is one period of a price."""
+    match stretch:
+        case BillingCycle():
+            return True
+        case CalendarWindow(unit):
+            return unit.value == billing.interval
+        case Tumbling() | Rolling() | Lifetime():
+            return False
+
+
 def _source(written: shape.Meter, at: Place, families: Mapping[str, Family], out: Diagnostics) -> Source | None:
     source = written.source
     wanted = {"family": ("family",), "families": ("families",), "ratio": ("numerator", "denominator")}[source.kind]
-    whole = True
-    for key in ("family", "families", "numerator", "denominator"):
-        there = getattr(source, key) is not None
-        if there and key not in wanted:
-            hint = "its keys are " + " and ".join(f"`{k}`" for k in wanted)
-            out.report(SOURCE_KEY, at=(at / key).key(), hint=hint, kind=source.kind, fault=f"has no `{key}`")
-            whole = False
-        elif not there and key in wanted and whole:
-            out.report(SOURCE_KEY, at=at, hint=f"add `{key}`", kind=source.kind, fault=f"needs `{key}`")
-            whole = False
+    written_keys = [
+        key for key in ("family", "families", "numerator", "denominator") if getattr(source, key) is not None
+    ]
+    extra = [key for key in written_keys if key not in wanted]
+    lacking = [key for key in wanted if key not in written_keys]
+    if extra:
+        hint = "its keys are " + " and ".join(f"`{key}`" for key in wanted)
+        at_key = (at / extra[0]).key()
+        out.report(SOURCE_KEY, at=at_key, hint=hint, kind=source.kind, fault=f"has no `{extra[0]}`")
+    elif lacking:
+        out.report(SOURCE_KEY, at=at, hint=f"add `{lacking[0]}`", kind=source.kind, fault=f"needs `{lacking[0]}`")
+    whole = not extra and not lacking
     if not whole:
         return None
     if source.kind == "ratio":
@@ -528,6 +583,8 @@ def _group_by(written: shape.Meter, at: Place, members: tuple[Family, ...], out:
 def _not_a_dimension(family: Family, name: str) -> str | None:
     if name == family.event_id:
         return "the id of the event"
+    if name.lower() in _COLUMNS:
+        return "a column that every meter has"
     kind = next((f.type for f in family.fields if f.name == name), None)
     return "an instant" if kind is FieldType.TIMESTAMP else None
 
@@ -572,6 +629,8 @@ def _aggregate(
         return None
     elif written.value is not None:
         want = _UNIQUE if function is Function.UNIQUE else _NUMBERS
+        if function is Function.UNIQUE:  # a missing value is not counted, so it needs no guard
+            present = frozenset(environment)
         checked = cel.check(written.value, environment, at / "value", out, want=want, present=present)
         if checked is None:
             return None

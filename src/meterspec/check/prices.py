@@ -442,7 +442,8 @@ def entitlement(table: shape.Billing | shape.ShortMeter, at: Place, out: Diagnos
     limit = units.units("limit", table.limit, at)
     brim_at = units.units("brim_at", table.brim_at, at)
     if limit is not None and brim_at is not None and brim_at > limit:
-        out.report(BRIM_ABOVE_LIMIT, at=at / "brim_at", brim_at=f"{brim_at:f}", limit=f"{limit:f}")
+        hint = f"write at most {limit:f}"
+        out.report(BRIM_ABOVE_LIMIT, at=at / "brim_at", hint=hint, brim_at=f"{brim_at:f}", limit=f"{limit:f}")
     credits_ = table.credits if isinstance(table, shape.Billing) else None
     low = credits_ and credits_.refill_below
     levels = {
@@ -499,20 +500,22 @@ class _Numbers:
             return None
         if value < 0 or (positive and value == 0):
             rule = NOT_POSITIVE if positive else NEGATIVE
-            self.out.report(rule, at=at, key=key, value=f"{value:f}")
+            hint = "write how many units it holds" if positive else "write 0 or more"
+            self.out.report(rule, at=at, hint=hint, key=key, value=f"{value:f}")
             return None
         return value or Decimal(0)  # a zero has no sign
 
     def fits(self, key: str, value: Decimal, at: Place, digits: tuple[int, int]) -> bool:
         """Whether a number has no more than these digits before and after its point."""
         whole, decimals = digits
-        fault = None
+        fault = hint = None
         if value and value.adjusted() >= whole:
             fault = f"{value.adjusted() + 1} digits before the point; there are at most {whole}"
         elif value and _decimals(value) > decimals:
             fault = f"{_decimals(value)} decimals; there are at most {decimals}"
+            hint = "price a package of units with `package_size`" if key == "unit_amount" else None
         if fault is not None:
-            self.out.report(TOO_LONG, at=at, key=key, fault=fault)
+            self.out.report(TOO_LONG, at=at, hint=hint, key=key, fault=fault)
         return fault is None
 
 
@@ -541,8 +544,8 @@ class _Table:
         minimum = numbers.fee("minimum_amount", billing.minimum_amount, at)
         maximum = numbers.fee("maximum_amount", billing.maximum_amount, at)
         if minimum is not None and maximum is not None and minimum > maximum:
-            place = at / "minimum_amount"
-            self.out.report(MINIMUM_ABOVE_MAXIMUM, at=place, minimum=f"{minimum:f}", maximum=f"{maximum:f}")
+            place, hint = at / "minimum_amount", f"write at most {maximum:f}"
+            self.out.report(MINIMUM_ABOVE_MAXIMUM, at=place, hint=hint, minimum=f"{minimum:f}", maximum=f"{maximum:f}")
         rates = tuple(self.rate(rate, at / "rates" / n, meter) for n, rate in enumerate(billing.rates or ()))
         self.reachable(rates)
         if model in {PriceModel.USAGE, PriceModel.COMBINED}:

@@ -63,7 +63,7 @@ WINDOW_KEY = Rule(
 )
 BAD_DURATION = Rule(
     code="MS232",
-    slug="bad-duration",
+    slug="bad-window-length",
     title="A text that is no duration",
     message="`{text}` is not a duration{reason}",
     why="Seconds to weeks have a fixed length; months and years go by the calendar.",
@@ -156,11 +156,15 @@ def _word(text: str, at: Place, out: Diagnostics) -> Window:
 
 def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
     kind = written.kind
+    fits = True
     for key in ("unit", "timezone", "duration_seconds", "duration", "every"):
         if getattr(written, key) is not None and key not in _KEYS[kind]:
             keys = " and ".join(f"`{k}`" for k in sorted(_KEYS[kind]))
             hint = f"its keys are {keys}" if keys else "it has no keys but `kind`"
             out.report(WINDOW_KEY, at=(at / key).key(), hint=hint, kind=kind, fault=f"has no `{key}`")
+            fits = False
+    if not fits:
+        return DEFAULT
     match kind:
         case "billing_cycle":
             return BillingCycle()

@@ -19,11 +19,14 @@ from meterspec.ir import (
     CalendarWindow,
     Compliance,
     Entitlement,
+    Example,
+    ExpectedRow,
     Family,
     FamilySource,
     Field,
     Lifetime,
     Meter,
+    Price,
     Program,
     Rate,
     RatioSource,
@@ -54,6 +57,18 @@ _UNORDERED = {
 }
 """Tuples whose order means nothing. Everywhere else it counts: the fields of a family decide which of two conflicting
 events wins, and the first rate that matches is the one that applies."""
+
+_HOLD_SCALARS = {
+    (Program, "meters"),
+    (Meter, "price"),
+    (Meter, "examples"),
+    (Price, "rates"),
+    (Rate, "match"),
+    (Example, "events"),
+    (Example, "expect"),
+    (ExpectedRow, "group"),
+}
+"""Where `==` is not enough to be the same, because `true` equals 1."""
 
 _PART_OF = {
     (Family, "sql_name"): "name",
@@ -232,16 +247,18 @@ class _Finder:
     """One comparison; it knows which families and meters were renamed."""
 
     def __init__(self, before: Program, after: Program) -> None:
-        self._families = self._renamed(before.families, after.families, {})
+        self._families: dict[str, str] = {}
         self._meters: dict[str, str] = {}
-        while more := self._renamed(before.meters, after.meters, self._meters):
+        self._families = self._renamed(before.families, after.families)
+        self._meters = self._renamed(before.meters, after.meters)
+        while more := self._renamed(before.meters, after.meters, ratios=True):
             self._meters |= more  # a ratio is only recognised once the meters it names are
 
     def objects(self, before: object, after: object) -> Iterator[_Found]:
         """The differences of two objects of one class."""
         for name in _compared(type(before)):
             old, new = getattr(before, name), getattr(after, name)
-            if old is new:
+            if old is new or (old == new and (type(before), name) not in _HOLD_SCALARS):
                 continue
             lead = _PART_OF.get((type(before), name))
             if lead is None or getattr(before, lead) == getattr(after, lead):
@@ -249,8 +266,6 @@ class _Finder:
 
     def _field(self, before: object, after: object, name: str, old: Any, new: Any) -> Iterator[_Found]:
         owner = type(before)
-        if isinstance(old, FamilySource | RatioSource):
-            old = self._in_new_names(old)
         if isinstance(old, tuple) and isinstance(new, tuple) and (owner, name) not in _WHOLE_FIELDS:
             items = (*old, *new)
             if all(isinstance(item, str) for item in items):
@@ -262,8 +277,10 @@ class _Finder:
         if type(old) is type(new) and is_dataclass(old) and not isinstance(old, _WHOLE):
             for route, was, now in self.objects(old, new):
                 yield (Step(before, after, name), *route), was, now
-        elif not _same(old, new):
-            yield (Step(before, after, name),), old, new
+        else:
+            same = self._in_new_names(old) if isinstance(old, FamilySource | RatioSource) else old
+            if _form(same) != _form(new):
+                yield (Step(before, after, name),), old, new
 
     def _members(
         self, before: object, after: object, name: str, old: tuple[str, ...], new: tuple[str, ...]
@@ -341,12 +358,16 @@ class _Finder:
                 return RatioSource(self._meters.get(numerator, numerator), self._meters.get(denominator, denominator))
 
     def _renamed(
-        self, old: tuple[Family | Meter, ...], new: tuple[Family | Meter, ...], known: dict[str, str]
+        self, old: tuple[Family | Meter, ...], new: tuple[Family | Meter, ...], *, ratios: bool = False
     ) -> dict[str, str]:
         """New names by old ones: what is gone and what is new, where exactly one of each means the same."""
-        was, now = {thing.name for thing in old}, {thing.name for thing in new}
-        gone = [thing for thing in old if thing.name not in now and thing.name not in known]
-        fresh = [thing for thing in new if thing.name not in was and thing.name not in known.values()]
+        was = {thing.name for thing in old} | set(self._meters.values())
+        now = {thing.name for thing in new} | self._meters.keys()
+        gone = [thing for thing in old if thing.name not in now]
+        fresh = [thing for thing in new if thing.name not in was]
+        if ratios:
+            gone = [thing for thing in gone if isinstance(thing, Meter) and isinstance(thing.source, RatioSource)]
+            fresh = [thing for thing in fresh if isinstance(thing, Meter) and isinstance(thing.source, RatioSource)]
         if not gone or not fresh:
             return {}
         meant: dict[Hashable, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
@@ -359,13 +380,6 @@ class _Finder:
 
 
 _NAMING = frozenset({"name", "sql_name", "description"})
-
-
-def _same(old: object, new: object) -> bool:
-    """Whether two values mean the same; `==` alone would take `true` for 1, and `a && b` for another than `b && a`."""
-    if isinstance(old, _EXPRESSIONS) and isinstance(new, _EXPRESSIONS) and old == new:
-        return True
-    return _form(old) == _form(new)
 
 
 def _form(value: object, without: frozenset[str] = frozenset()) -> Hashable:

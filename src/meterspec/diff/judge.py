@@ -8,8 +8,8 @@ from typing import Any
 
 from meterspec.diff.changes import Change, Step, find
 from meterspec.diff.rules import Area, ChangeRule, Impact, rule_of
-from meterspec.diff.words import field_type, is_expression, text, with_types
-from meterspec.ir import Example, Field, Meter, MeterKind, Price, Program, Rate, Tier
+from meterspec.diff.words import field_type, reads_the_same, text, with_types
+from meterspec.ir import Example, ExpectedRow, Family, Field, Meter, MeterKind, Price, Program, Rate, Tier
 from meterspec.source import Place
 
 __all__ = ["Verdict", "as_json", "diff", "facts"]
@@ -126,17 +126,29 @@ def _judge(change: Change) -> Verdict:
 def _shown(change: Change) -> tuple[str | None, str | None]:
     """Both values in words, so that they differ wherever the values do."""
     if (change.owner, change.field) == (Tier, "up_to"):
-        return tuple("infinity" if bound is None else text(bound) for bound in (change.before, change.after))  # type: ignore[return-value]
+        return _bound(change.before), _bound(change.after)
     if (change.owner, change.field) == (Field, "type"):
         old, new = change.old(Field), change.new(Field)
         assert old is not None
         assert new is not None
         return field_type(old), field_type(new)
-    before = None if change.before is None else text(change.before)
-    after = None if change.after is None else text(change.after)
-    if before == after and is_expression(change.before) and is_expression(change.after):
-        return with_types(change.before), with_types(change.after)  # type: ignore[arg-type]
-    return before, after
+    if reads_the_same(change.before, change.after):
+        return with_types(change.before), with_types(change.after)
+    if (change.owner, change.field) == (Family, "table"):
+        return _table(change.before), _table(change.after)
+    return _text(change.before), _text(change.after)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else text(value)
+
+
+def _table(parts: object) -> str | None:
+    return ".".join(parts) if isinstance(parts, tuple) else None
+
+
+def _bound(up_to: object) -> str:
+    return "infinity" if up_to is None else text(up_to)
 
 
 def _area(change: Change) -> Area:
@@ -168,6 +180,8 @@ def _thing(step: Step) -> str:
             return f"the rate for {text(match)}"
         case Tier():
             return f"tier {number + 1}"
+        case ExpectedRow():
+            return f"row {number + 1}"
         case _:
             return f"{step.field} {number + 1}"
 

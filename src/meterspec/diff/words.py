@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
+from meterspec.cel.types import Type
 from meterspec.ir import (
     Aggregate,
     BillingCycle,
@@ -28,8 +30,9 @@ from meterspec.ir import (
     Tumbling,
 )
 
-__all__ = ["field_type", "is_expression", "text", "with_types"]
+__all__ = ["field_type", "reads_the_same", "text", "with_types"]
 
+_EXPRESSIONS = (Literal, FieldRef, ListOf, Call)
 _LENGTHS = (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -58,9 +61,11 @@ def text(value: object) -> str:
             return f"{unit.value} in {zone}"
         case Tumbling(seconds):
             return _length(seconds)
-        case Rolling(seconds, months, every):
-            length = _length(seconds) if seconds is not None else f"{months} month{'' if months == 1 else 's'}"
-            return f"rolling {length}" + (f" every {every.value}" if every else "")
+        case Rolling(seconds, months, every, zone):
+            fixed = "" if seconds is None else f" {_length(seconds)}"
+            calendar = "" if months is None else f" {months} month{'' if months == 1 else 's'}"
+            series = f" every {every.value}" if every else ""
+            return f"rolling{fixed}{calendar}{series}" + (f" in {zone}" if zone != "UTC" else "")
         case Lifetime():
             return "lifetime"
         case FamilySource(families):
@@ -70,8 +75,9 @@ def text(value: object) -> str:
         case Aggregate(function=function, value=operand):
             return f"{function.value}({'' if operand is None else _cel(operand)})"
         case Tier(up_to=bound, unit_amount=unit, flat_amount=flat):
-            amounts = [f"{unit:f} per unit"] * (unit is not None) + [f"{flat or 0:f} flat"] * (flat is not None)
-            return f"{'without end' if bound is None else f'up to {bound:f}'}: {', '.join(amounts)}"
+            amounts = ((unit, "per unit"), (flat, "flat"))
+            named = ", ".join(f"{amount:f} {words}" for amount, words in amounts if amount is not None)
+            return f"{'without end' if bound is None else f'up to {bound:f}'}: {named or 'free'}"
         case Rate(match=match):
             return text(match)
         case Price(model=model, currency=currency):
@@ -98,14 +104,45 @@ def field_type(field: Field) -> str:
             return field.type.value
 
 
-def is_expression(value: object) -> bool:
-    return isinstance(value, Literal | FieldRef | ListOf | Call)
+def reads_the_same(before: object, after: object) -> bool:
+    """Whether two expressions differ only because fields that they name changed their types."""
+    if not isinstance(before, _EXPRESSIONS) or not isinstance(after, _EXPRESSIONS):
+        return False
+    return _types(before) != _types(after) and _untyped(before) == _untyped(after)
 
 
-def with_types(expr: Expr) -> str:
+def with_types(expr: object) -> str:
     """An expression and, as a CEL comment, what its fields hold: `a / b // a is int, b is int`."""
-    types = {node.name: node.type for node in walk(expr) if isinstance(node, FieldRef)}
-    return f"{_cel(expr)} // {', '.join(f'{name} is {types[name].value}' for name in sorted(types))}"
+    assert isinstance(expr, _EXPRESSIONS)
+    return f"{_cel(expr)} // {', '.join(f'{name} is {kind.value}' for name, kind in sorted(_types(expr).items()))}"
+
+
+def _types(expr: Expr) -> dict[str, Type]:
+    return {node.name: node.type for node in walk(expr) if isinstance(node, FieldRef)}
+
+
+def _untyped(expr: Expr) -> Hashable:
+    """An expression as it is written: symbols instead of overloads, and nothing that the checker put between."""
+    from meterspec.cel.functions import OVERLOADS  # noqa: PLC0415 - only for changed expressions
+
+    functions = {overload.id: overload.function for overload in OVERLOADS}
+    todo: list[Expr] = [expr]
+    form: list[Hashable] = []
+    while todo:
+        match todo.pop():
+            case Literal(value):
+                form.append((isinstance(value, bool), value))
+            case FieldRef(name):
+                form.append(name)
+            case ListOf(items):
+                form.append(("list", len(items)))
+                todo += items
+            case Call("int64_to_decimal", (inner,)):
+                todo.append(inner)
+            case Call(overload, args):
+                form.append((functions.get(overload, overload), len(args)))
+                todo += args
+    return tuple(form)
 
 
 def _cel(expr: Expr) -> str:

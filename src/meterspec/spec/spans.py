@@ -61,11 +61,12 @@ _WORD = re.compile(r"[^ \t\r\n,;\[\]{}#\"'=]+|[^ \t\r\n]|")
 """What stands where something else should: a word, else one character; nothing at the end of a line."""
 
 _BLANK = re.compile(r"[ \t]*")
-_GAP = re.compile(rf"[ \t\n]*(?:(?:\r\n|\#[^{_CONTROL}]*)[ \t\n]*)*")
+_SPACE = rf"[ \t\n]*(?:(?:\r\n|\#[^{_CONTROL}]*)[ \t\n]*)*"
+_GAP = re.compile(_SPACE)
 """Blanks, line breaks and comments."""
 _REST = re.compile(rf"[ \t]*(?:\#[^{_CONTROL}]*)?")
-"""What may follow on the line of an entry or a header."""
-_LINE_END = re.compile(r"(?:\r?\n)?")
+_REST_OF_LINE = re.compile(rf"{_REST.pattern}(?:\r?\n{_SPACE}|\Z)")
+"""What may follow on the line of an entry or a header, and all up to the next one."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN_KEY = re.compile(r"([A-Za-z0-9_-]+)[ \t]*=[ \t]*")
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
@@ -142,18 +143,18 @@ class Header(NamedTuple):
 def statements(text: str, slips: list[Slip], at: int = 0, stop: int | None = None) -> Iterator[Header | Entry]:
     """The headers and entries that begin in a part of a text; what is not TOML is added to `slips`, and skipped."""
     stop = len(text) if stop is None else stop
-    while (at := _after(_GAP, text, at)) < stop:
+    at = _after(_GAP, text, at)
+    while at < stop:
         try:
             found = _header(text, at) if text[at] == "[" else _entry(text, at)
             yield found
-            rest = _after(_REST, text, found.end)
-            at = _after(_LINE_END, text, rest)
-            if at == rest < len(text):
-                since = found.start if isinstance(found, Header) else found.pieces[0].start
-                raise _unexpected(Fault.EXTRA, text, rest, since=since)
+            rest = _REST_OF_LINE.match(text, found.end)
+            if rest is None:
+                raise _unexpected(Fault.EXTRA, text, _after(_REST, text, found.end), since=at)
+            at = rest.end()
         except Slip as slip:
             slips.append(slip)
-            at = _next_line(text, max(at, slip.start))
+            at = _after(_GAP, text, _next_line(text, max(at, slip.start)))
 
 
 def members(text: str, at: int) -> list[Entry]:

@@ -107,7 +107,7 @@ MISSING_EQUALS = Rule(
 )
 MISSING_VALUE = Rule(
     code="MS107",
-    slug="missing-value",
+    slug="no-value",
     title="Nothing where a value has to stand",
     message="a value is missing {where}",
     why="TOML has no empty value: what is not known is left out with its key.",
@@ -311,7 +311,7 @@ def read(name: str, data: bytes, out: Diagnostics) -> tuple[Source, dict[str, ob
     """
     if len(data) > LARGEST_FILE:
         at = Place(Source(name, ""))
-        out.report(FILE_TOO_LARGE, at=at, size=len(data), limit=LARGEST_FILE, hint="give the spec, not what it makes")
+        out.report(FILE_TOO_LARGE, at=at, size=len(data), limit=LARGEST_FILE, hint="split it into several files")
         return None
     try:
         text = data.decode("utf-8-sig")
@@ -370,13 +370,13 @@ _DIGITS = bytes(ord("0") if chr(byte) in "0123456789abcdefABCDEF_" else ord(" ")
 _READABLE_DIGITS = 600
 """Python refuses to read whole numbers of more, 640 at the least: its limit is a setting."""
 _REFUSED = Decimal("NaN")
-_EXPONENT = re.compile(r"[eE][+-]?0*([0-9_]*)")
+_EXPONENT = re.compile(r"[eE][+-]?([0-9_]+)")
 
 
 def _decimal(written: str) -> Decimal:
     """A number with a point or an exponent, NaN where it is not finite or its plain notation is too long."""
     exponent = _EXPONENT.search(written)
-    if exponent and len(exponent[1]) > 3:
+    if exponent and len(exponent[1].replace("_", "").lstrip("0")) > 3:
         return _REFUSED
     value = Decimal(written)
     if len(written) <= MOST_DIGITS and not exponent:
@@ -407,12 +407,12 @@ def _report_values(source: Source, values: dict[str, object], out: Diagnostics) 
     """Reports the numbers that cannot be used, and the first thing that is nested too deep."""
     deep = False
     for path, value in _leaves(values):
-        at = Place(source, path)
         if isinstance(value, dict | list):
             if len(path) > DEEPEST and not deep:
-                out.report(NESTED_TOO_DEEP, at=at, limit=DEEPEST)
+                out.report(NESTED_TOO_DEEP, at=Place(source, path), limit=DEEPEST)
                 deep = True
         elif isinstance(value, Decimal) and not value.is_finite():
+            at = Place(source, path)
             written = at.span().text
             if "n" in written:
                 hint = "write a finite number, or leave the key out"
@@ -422,6 +422,7 @@ def _report_values(source: Source, values: dict[str, object], out: Diagnostics) 
             else:
                 _report_decimal(at, written, out)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            at = Place(source, path)
             _report_whole(at, at.span().text, out)
 
 
@@ -511,20 +512,21 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
             hint = _value_hint(word)
             if hint is None:
                 word = _phrase(text, slip)
-                hint = f"a text stands in quotes: `{_quoted(word)}`"
+                hint = f"a text stands in quotes: `{_quoted(_short(word))}`"
                 at = Place(source, inside=(start, start + len(word)))
             out.report(INVALID_VALUE, at=at, value=_short(word), hint=hint)
         case Fault.NO_VALUE:
-            entry = _KEY_AND_EQUALS.search(text, text.rfind("\n", 0, start) + 1, start)
-            where = f"after `{_short(entry[1])}`" if entry else f"before {found}"
-            hint = f"write one, or leave the {'key' if entry else 'comma'} out"
-            if slip.around and not entry and found == "`}`":
-                hint = "an array is closed with `]`"
+            before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" \t")
+            if before.endswith("="):
+                where, hint = f"after `{_short(_last_key(before[:-1]))} =`", "write one, or leave the key out"
+            elif found == "`}`":
+                where, hint = f"before {found}", "an array is closed with `]`"
+            else:
+                where, hint = f"before {found}", "write one, or leave the comma out"
             out.report(MISSING_VALUE, at=at, where=where, hint=hint)
         case Fault.EQUALS:
-            key = text[slip.since : start].rstrip(" \t")
-            hint = _equals_hint(text, key, slip)
-            out.report(MISSING_EQUALS, at=at, found=found, key=_short(key), hint=hint)
+            key = _short(text[slip.since : start].rstrip(" \t"))
+            out.report(MISSING_EQUALS, at=at, found=found, key=key, hint=_equals_hint(text, key, slip))
         case Fault.KEY:
             out.report(UNEXPECTED_TEXT, at=at, found=found, hint=_key_hint(text, slip))
         case Fault.HEADER:
@@ -537,6 +539,14 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
             out.report(EXTRA_TEXT, at=at, found=found, what=what, hint=_extra_hint(text, slip, header), related=related)
         case Fault.DEEP:
             out.report(NESTED_TOO_DEEP, at=at, limit=DEEPEST)
+
+
+def _last_key(line: str) -> str:
+    """The key that a line ends with."""
+    line = line.rstrip(" \t")
+    if line.endswith(('"', "'")):
+        return line[line.rfind(line[-1], 0, -1) :]
+    return re.split("[ \t,{]", line)[-1]
 
 
 def _report_control(at: Place, character: str, out: Diagnostics) -> None:
@@ -595,18 +605,17 @@ def _left_open(text: str, slip: Slip) -> int | None:
 def _report_header(source: Source, slip: Slip, out: Diagnostics) -> None:
     text = source.text
     bracket = "[[" if text.startswith("[[", slip.since) else "["
-    name = text[slip.since : slip.start].strip("[ \t")
+    name = _short(text[slip.since : slip.start].strip("[ \t"))
     hint = f"write `{bracket}{name}{']' * len(bracket)}`"
     if slip.start < slip.end and text[slip.start] not in "]#=":
-        name = _quoted(text[slip.since : slip.end].strip("[ \t"))
+        name = _quoted(_short(text[slip.since : slip.end].strip("[ \t")))
         hint = f"a name with other characters stands in quotes: `{bracket}{name}{']' * len(bracket)}`"
     out.report(UNCLOSED_BRACKET, at=Place(source, inside=(slip.since, slip.end)), bracket=bracket, hint=hint)
 
 
-_KEY_AND_EQUALS = re.compile(r"([^\s=,{]+[ \t]*=)[ \t]*\Z")
 _CLOSING = {"[": "]", "{": "}"}
 _HEADER_LINE = re.compile(
-    r"[ \t]*\[\[?[ \t]*(?!(?:true|false|inf|nan)\b)[A-Za-z_][A-Za-z0-9_-]*[^\[\]\r\n,]*\]\]?[ \t]*(?:[#\r\n]|\Z)"
+    r"[ \t]*\[\[?[ \t]*(?!(?:true|false|inf|nan)\b)[A-Za-z_][^\[\]\r\n,]*\]\]?[ \t]*(?:[#\r\n]|\Z)"
 )
 _ENTRY_LINE = re.compile(r"""[ \t]*([A-Za-z0-9_-]+|"[^"\r\n]*"|'[^'\r\n]*')[ \t]*(?:\.[^=\r\n]*)?=""")
 _PARAGRAPH = re.compile(r"[^\n]*(?:\n(?![ \t]*(?:\r?\n|\[))[^\n]*)*")
@@ -733,7 +742,7 @@ def _escape_hint(escape: str) -> str:
 def _equals_hint(text: str, key: str, slip: Slip) -> str:
     found = text[slip.start : slip.end]
     line = _rest_of_line(text, slip.start)
-    adjoining = slip.since + len(key) == slip.start
+    adjoining = text[slip.start - 1] not in " \t"
     if key.startswith("-"):
         return "TOML has no lists with `-`: an array stands in `[` and `]`"
     if found[:1] == ":" or not found:
@@ -741,11 +750,15 @@ def _equals_hint(text: str, key: str, slip: Slip) -> str:
     if found[0] == "]":
         return f"write `[[{key}]]`" if line.startswith("]]") else f"write `[{key}]`"
     if adjoining and not found[0].isascii():
-        return f"a key with other characters than A-Z a-z 0-9 _ - stands in quotes: `{_quoted(key + found)} = ...`"
+        return _key_in_quotes(key + found)
     if re.match(r"[^\"'=#]+=", line):
         name = text[slip.since : slip.start] + line.partition("=")[0].rstrip(" \t")
-        return f"a key with other characters than A-Z a-z 0-9 _ - stands in quotes: `{_quoted(name)} = ...`"
+        return _key_in_quotes(name)
     return f"write `{key} = {_short(line.strip())}`" if found[0] in "\"'[{" else f"write `{key} = ...`"
+
+
+def _key_in_quotes(key: str) -> str:
+    return f"a key with other characters than A-Z a-z 0-9 _ - stands in quotes: `{_quoted(_short(key))} = ...`"
 
 
 def _key_hint(text: str, slip: Slip) -> str:
@@ -770,7 +783,7 @@ def _key_hint(text: str, slip: Slip) -> str:
     if found[0] in _STRAIGHT:
         return f"write straight quotes: `{_STRAIGHT[found[0]]}`"
     if found[0].isalpha():
-        return f"a key with other characters than A-Z a-z 0-9 _ - stands in quotes: `{_quoted(found)} = ...`"
+        return _key_in_quotes(found)
     return "an entry is a line like `key = value`"
 
 
@@ -779,11 +792,12 @@ def _extra_hint(text: str, slip: Slip, header: bool) -> str:
     written = text[text.rfind("\n", 0, slip.start) + 1 : slip.start]
     line = _rest_of_line(text, slip.start)
     if found[0] == "]" and header:
-        return f"write `[[{text[slip.since : slip.start].strip('[] ')}]]`"
+        return f"write `[[{_short(text[slip.since : slip.start].strip('[] '))}]]`"
     if header:
         return "write it on the next line"
-    if found[0] == "," and (digits := re.match(r",([0-9]+)", line)) and (whole := re.search(r"[0-9_]+$", written)):
-        return f"decimals have a point: `{whole.group()}.{digits[1]}`"
+    whole = written[len(written.rstrip("0123456789")) :]
+    if found[0] == "," and whole and (digits := re.match(r",([0-9]+)", line)):
+        return f"decimals have a point: `{_short(whole)}.{_short(digits[1])}`"
     if found[0] in ",;" and not line[1:].partition("#")[0].strip():
         return f"remove it: entries end with the line, without `{found[0]}`"
     if found[0] in ",;":
@@ -866,12 +880,12 @@ class _Tables:
         elif not header.many and taken.kind is _Kind.PASSED:
             taken.kind, taken.at = _Kind.OPENED, at
         else:
-            self._taken(header, taken, _name(header.pieces[:array]))
+            self._taken(header, taken, _short(_name(header.pieces[:array])))
             return None
         return taken
 
     def _taken(self, header: Header, taken: _Node, array: str) -> None:
-        name = _name(header.pieces)
+        name = _short(_name(header.pieces))
         if taken.kind is _Kind.VALUE:
             self._clash(VALUE_EXTENDED, header.pieces, taken, "write it all in one place")
         elif header.many or taken.kind is _Kind.ARRAY:

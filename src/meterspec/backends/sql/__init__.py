@@ -18,6 +18,7 @@ from meterspec.backends.sql.dialects import DIALECTS, Dialect
 from meterspec.backends.sql.families import events_views, family_views
 from meterspec.backends.sql.meters import AS_OF, CYCLES, meter_view
 from meterspec.ir import BillingCycle, Family, FieldType, Lifetime, Meter, Program, Rolling
+from meterspec.templates import render
 
 __all__ = ["DIALECTS", "Dialect", "View", "backend", "events_views", "meter_view", "needs_as_of", "needs_cycles"]
 
@@ -48,18 +49,20 @@ def _emit(program: Program, dialect: Dialect) -> Iterator[Artifact]:
 
 
 def _script(title: str, views: list[View], dialect: Dialect) -> str:
-    return "\n".join([f"-- {title}", *(_create_view(view, dialect) for view in views)])
+    statements = []
+    for view in views:
+        create = exp.Create(this=b.table(view.name), kind="VIEW", replace=True, expression=view.select)
+        statements.append(_statement(view.comment, create, dialect))
+    return render("sql/script.sql.j2", title=title, statements=statements)
 
 
-def _create_view(view: View, dialect: Dialect) -> str:
-    create = exp.Create(this=b.table(view.name), kind="VIEW", replace=True, expression=view.select)
-    return f"\n{comment(view.comment)}\n{create.sql(dialect=dialect.name, pretty=True)};\n"
+def _statement(words: str, create: exp.Create, dialect: Dialect) -> dict[str, str]:
+    return {"words": one_line(words), "sql": create.sql(dialect=dialect.name, pretty=True)}
 
 
-def comment(text: str) -> str:
-    """A text as a comment of SQL: whatever it holds, no line of it leaves the comment."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"-- {words}"
+def one_line(text: str) -> str:
+    """A text for a comment of SQL: whatever it holds, no part of it leaves the line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _inputs(program: Program, dialect: Dialect) -> str:
@@ -80,12 +83,13 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         tables.append(
             ((AS_OF,), [("as_of", instant)], "One row: the instant that rolling and lifetime windows end at.")
         )
-    parts = ["-- What you supply: create these tables, or views of the same names and columns.\n"]
+    statements = []
     for name, columns, words in tables:
         definitions = [exp.ColumnDef(this=b.identifier(column), kind=b.data_type(kind)) for column, kind in columns]
         create = exp.Create(this=exp.Schema(this=b.table(name), expressions=definitions), kind="TABLE", exists=True)
-        parts.append(f"\n{comment(words)}\n{create.sql(dialect=dialect.name, pretty=True)};\n")
-    return "".join(parts)
+        statements.append(_statement(words, create, dialect))
+    title = "What you supply: create these tables, or views of the same names and columns."
+    return render("sql/script.sql.j2", title=title, statements=statements)
 
 
 def _raw_columns(family: Family, dialect: Dialect) -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ from meterspec.ir import Credits, Entitlement, Hooks
 
 __all__ = ["RULES"]
 
+_PREPAID = 'model = "prepaid"\ncurrency = "EUR"\n'
+
 RULES = (
     ChangeRule("MD401", "limit-lowered", Impact.BREAKING, Area.OBLIGATIONS, mirror=("MD402",),
                title="The hard cap goes down",
@@ -56,8 +58,8 @@ RULES = (
                why="Customers who went below zero until now are stopped.",
                applies=on(Credits, "hard", to(True)),
                example=Shown("meters.billing",
-                             'model = "prepaid"\ncredits = { pack = 10, price = 9 }',
-                             'model = "prepaid"\ncredits = { pack = 10, price = 9, hard = true }')),
+                             _PREPAID + 'credits = { pack = 10, price = 9 }',
+                             _PREPAID + 'credits = { pack = 10, price = 9, hard = true }')),
     ChangeRule("MD409", "cut-off-removed", Impact.REVIEW, Area.OBLIGATIONS, mirror=("MD408",),
                title="Usage goes on when credits run out",
                message="usage of meter `{subject}` is no longer cut off when credits run out",

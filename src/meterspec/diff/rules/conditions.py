@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from meterspec.diff import words
 from meterspec.diff.changes import Change, Kind
 from meterspec.diff.rules.rule import Test
-from meterspec.ir import CalendarWindow, Compliance, FamilySource, Field, FieldType, Meter, Price
+from meterspec.ir import CalendarWindow, Compliance, FamilySource, Field, FieldType, Meter, Price, Rolling
 
 ENDLESS = Decimal("Infinity")
 _ZERO = Decimal(0)
@@ -97,7 +98,7 @@ def unpriced(change: Change) -> bool:
 
 def retyped(change: Change) -> bool:
     """Expressions that read the same and differ in the types of their fields."""
-    return replaced(change) and words.text(change.before) == words.text(change.after)
+    return words.reads_the_same(change.before, change.after)
 
 
 def more_families(change: Change) -> bool:
@@ -115,10 +116,10 @@ def fewer_families(change: Change) -> bool:
 
 
 def other_zone(change: Change) -> bool:
-    """The same unit of the calendar in another time zone."""
+    """The same window in another time zone."""
     match change.before, change.after:
-        case CalendarWindow(before), CalendarWindow(after):
-            return before is after
+        case (CalendarWindow() | Rolling()) as before, (CalendarWindow() | Rolling()) as after:
+            return replace(before, timezone=after.timezone) == after
     return False
 
 

@@ -28,9 +28,10 @@ name = "tokens"
 event_time_field = "at"
 schema.qty = { type = "decimal", required = true }
 [[meters]]
-name = "tokens"
+name = "tokens-used"
 source = { kind = "family", family = "tokens" }
 aggregate = { fn = "SUM", value = "qty" }"""
+_JOBS = '[[families]]\nname = "job.run"\n'
 
 RULES = (
     ChangeRule("MD100", "family-added", Impact.SAFE, Area.EVENTS, mirror=("MD101",),
@@ -38,7 +39,7 @@ RULES = (
                message="family `{subject}` is new",
                why="Nothing that exists reads it.",
                applies=on(Program, "families", added),
-               example=Shown("document", "", '[[families]]\nname = "job.run"')),
+               example=Shown("document", "", _JOBS)),
     ChangeRule("MD101", "family-removed", Impact.BREAKING, Area.EVENTS, mirror=("MD100",),
                title="A family is gone",
                message="family `{subject}` is gone: its events are no longer read, and its view no longer exists",
@@ -50,8 +51,8 @@ RULES = (
                why="Its view and its raw table are named after it, so what loads or reads them has to follow.",
                applies=on(Family, "name"),
                example=Shown("document",
-                             '[[families]]\nname = "job.run"\nmax_events = 5',
-                             '[[families]]\nname = "run"\nmax_events = 5')),
+                             _JOBS + "max_events = 5",
+                             '[[families]]\nname = "job"\nmax_events = 5')),
     ChangeRule("MD103", "family-view-renamed", Impact.BREAKING, Area.ARTEFACTS,
                title="The view of a family has another name",
                message="the view of family `{subject}` is now called `{after}`, was `{before}`",
@@ -101,7 +102,7 @@ RULES = (
                message="the customer of family `{subject}` is `{after}` instead of `{before}`",
                why="Usage moves from one customer to another.",
                applies=on(Family, "customer", replaced),
-               example=Shown("families", 'customer_field = "customer_id"', 'customer_field = "account_id"')),
+               example=Shown("document", _JOBS + 'customer_field = "user"', _JOBS + 'customer_field = "account"')),
     ChangeRule("MD113", "customer-field-added", Impact.REVIEW, Area.EVENTS, mirror=("MD114",),
                title="A family has a customer",
                message="the customer of family `{subject}` is `{after}`; it had none",

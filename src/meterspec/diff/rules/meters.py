@@ -26,14 +26,21 @@ _HITS = """\
 [[meters]]
 name = "hits"
 source = { kind = "family", family = "api.call" }
-aggregate = { fn = "COUNT" }"""
-_PRICED = """\
+aggregate = { fn = "COUNT", group_by = ["customer_id"] }"""
+_PRICED = f"""{_HITS}
+kind = "billing"
+billing = {{ model = "usage", currency = "EUR", unit_amount = 1 }}"""
+_SOME = """\
+[[meters]]
+name = "served"
+source = { kind = "family", family = "api.call" }
+filter = "status == 'ok'"
+aggregate = { fn = "COUNT", group_by = ["customer_id"] }
+"""
+_RATIO = """\
 [[meters]]
 name = "hits"
-kind = "billing"
-source = { kind = "family", family = "api.call" }
-aggregate = { fn = "COUNT", group_by = ["customer_id"] }
-billing = { model = "usage", currency = "EUR", unit_amount = 1 }"""
+source = { kind = "ratio", numerator = "served", denominator = "calls" }"""
 
 RULES = (
     ChangeRule("MD200", "meter-added", Impact.SAFE, None, mirror=("MD201",),
@@ -81,7 +88,7 @@ RULES = (
                message="meter `{subject}` is now for billing, was for reporting",
                why="Events without a customer are rejected from now on, and the quantity can be invoiced.",
                applies=on(Meter, "kind", to(MeterKind.BILLING)),
-               example=Shown("reports", 'kind = "reporting"', 'kind = "billing"')),
+               example=Shown("document", _HITS, _PRICED)),
     ChangeRule("MD208", "meter-unbilled", Impact.BREAKING, None, mirror=("MD207",),
                title="A billing meter becomes a reporting meter",
                message="meter `{subject}` is now for reporting, was for billing",
@@ -168,7 +175,8 @@ RULES = (
                title="A ratio becomes an aggregate of its own",
                message="meter `{subject}` aggregates events itself: {after}",
                why="It was the ratio of two meters, which is a different quantity.",
-               applies=on(Meter, "aggregate", added)),
+               applies=on(Meter, "aggregate", added),
+               example=Shown("document", _SOME + _RATIO, _SOME + _HITS)),
     ChangeRule("MD229", "aggregate-removed", Impact.BREAKING, None, mirror=("MD228",),
                title="An aggregate becomes a ratio",
                message="meter `{subject}` no longer aggregates events itself; it was {before}",
@@ -213,7 +221,9 @@ RULES = (
                message="the windows of meter `{subject}` are {after}, were {before}",
                why="The same events make other quantities for other windows.",
                applies=on(Meter, "window"),
-               example=Shown("meters.aggregate", 'window = "month"', 'window = "day"')),
+               example=Shown("reports",
+                             'aggregate = { fn = "COUNT", window = "month" }',
+                             'aggregate = { fn = "COUNT", window = "day" }')),
     ChangeRule("MD235", "dimension-added", Impact.BREAKING, None, mirror=("MD236",),
                title="Results are split by one more dimension",
                message="meter `{subject}` is also split by `{after}`",

@@ -24,7 +24,18 @@ __all__ = ["RULES"]
 
 _OPEN = 'tiers = [{{ up_to = "infinity", {} }}]'
 _TWO = 'tiers = [{{ up_to = {}, unit_amount = {} }}, {{ up_to = "infinity", unit_amount = {} }}]'
-_CREDITS = 'model = "prepaid"\ncredits = {{ pack = {}, price = {} }}'
+_FREE = """\
+[[meters]]
+name = "hits"
+source = { kind = "family", family = "api.call" }
+aggregate = { fn = "COUNT", group_by = ["customer_id"] }"""
+_PRICED = f"""{_FREE}
+kind = "billing"
+billing = {{ model = "flat", currency = "EUR", base_fee = 5 }}"""
+_USAGE = 'model = "usage"\ncurrency = "EUR"\nunit_amount = 1'
+_FLAT = 'model = "flat"\ncurrency = "EUR"\nbase_fee = {}'
+_PREPAID = 'model = "prepaid"\ncurrency = "EUR"\n'
+_CREDITS = _PREPAID + "credits = {{ pack = {}, price = {} }}"
 _OK = '{ match = { status = "ok" }, unit_amount = 1 }'
 _FAILED = '{ match = { status = "failed" }, unit_amount = 2 }'
 _FIRST = '{ match = { customer_id = "c1" }, unit_amount = 3 }'
@@ -85,9 +96,7 @@ RULES = (
                message="the base fee of meter `{subject}` is {after} instead of {before} {currency} a {interval}",
                why="Every customer pays more, whatever they use.",
                applies=on(Price, "base_fee", raised()),
-               example=Shown("meters.billing",
-                             'model = "combined"\nbase_fee = 20',
-                             'model = "combined"\nbase_fee = 25')),
+               example=Shown("meters.billing", _FLAT.format(20), _FLAT.format(25))),
     ChangeRule("MD306", "base-fee-lowered", Impact.REVIEW, None, mirror=("MD305",),
                title="The base fee goes down",
                message="the base fee of meter `{subject}` is {after} instead of {before} {currency} a {interval}",
@@ -206,7 +215,7 @@ RULES = (
                message="meter `{subject}` is priced by {after} instead of {before}",
                why="What makes up the invoice is different: usage, a fee, both, or credits bought ahead.",
                applies=on(Price, "model"),
-               example=Shown("meters.billing", 'model = "usage"', 'model = "combined"')),
+               example=Shown("meters.billing", _USAGE, _USAGE.replace("usage", "combined"))),
     ChangeRule("MD326", "interval-changed", Impact.BREAKING, None,
                title="A price covers another period",
                message="meter `{subject}` is invoiced by the {after} instead of the {before}",
@@ -261,7 +270,8 @@ RULES = (
                title="A meter that cost nothing has a price",
                message="meter `{subject}` has a price: {after}",
                why="Customers pay for what was free.",
-               applies=on(Meter, "price", added)),
+               applies=on(Meter, "price", added),
+               example=Shown("document", _FREE, _PRICED)),
     ChangeRule("MD335", "price-removed", Impact.BREAKING, None, mirror=("MD334",),
                title="A meter has no price any more",
                message="meter `{subject}` has no price any more; it was {before}",
@@ -272,7 +282,7 @@ RULES = (
                message="meter `{subject}` is paid ahead: {after}",
                why="Customers buy packs of credits instead of paying at the end.",
                applies=on(Price, "credits", added),
-               example=Shown("meters.billing", 'model = "usage"', _CREDITS.format(1000, 90))),
+               example=Shown("meters.billing", _USAGE, _CREDITS.format(1000, 90))),
     ChangeRule("MD337", "credits-removed", Impact.BREAKING, None, mirror=("MD336",),
                title="Usage is no longer paid ahead",
                message="meter `{subject}` is no longer paid ahead; it was {before}",
@@ -303,10 +313,10 @@ RULES = (
     ChangeRule("MD342", "refill-changed", Impact.REVIEW, None,
                title="Packs are bought at another balance",
                message="a pack of meter `{subject}` is bought below {after}, was {before}",
-               why="Customers are charged earlier or later, never more for the same usage.",
+               why="Customers are charged earlier or later than until now.",
                applies=on(Credits, "refill_below"),
                example=Shown("meters.billing",
-                             'model = "prepaid"\ncredits = { pack = 10, price = 9, refill_below = 5 }',
-                             'model = "prepaid"\ncredits = { pack = 10, price = 9, refill_below = 6 }'),
+                             _PREPAID + 'credits = { pack = 10, price = 9, refill_below = 5 }',
+                             _PREPAID + 'credits = { pack = 10, price = 9, refill_below = 6 }'),
                absent="no balance"),
 )  # fmt: skip

@@ -1,0 +1,315 @@
+"""What Stripe cannot express, and what it would not take: found before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from meterspec.backends.base import UNSUPPORTED, Feature, needs
+from meterspec.backends.stripe.bodies import DESCRIPTION, UNIT_LABEL, billed, minor_units, steps
+from meterspec.currencies import stripe_digits, stripe_step
+from meterspec.diagnostics import Diagnostics, Rule, Severity
+from meterspec.ir import (
+    CalendarWindow,
+    Function,
+    Meter,
+    MeterKind,
+    Price,
+    PriceModel,
+    Program,
+    TierMode,
+)
+from meterspec.source import Place
+
+__all__ = ["SUPPORTS", "check", "subjects"]
+
+
+def _spec(*billing: str, meter: str = "") -> str:
+    """A billing meter with these lines in its price."""
+    return "\n".join(
+        [
+            'families = [{ name = "api.call" }]',
+            "[[meters]]",
+            'name = "calls"',
+            'kind = "billing"',
+            *([meter] if meter else []),
+            'source = { kind = "family", family = "api.call" }',
+            'aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id"] }',
+            "[meters.billing]",
+            *billing,
+        ]
+    )
+
+
+NOT_AT_STRIPE = Rule(
+    code="MS610",
+    slug="not-at-stripe",
+    title="A part of a price that Stripe does not have",
+    message="the price of meter `{meter}` has {construct}, and Stripe does not",
+    why="A price that Stripe cannot keep would bill other amounts there than here. It is refused by name, never "
+    "approximated.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "minimum_amount = 20"),
+    good=_spec('model = "combined"', 'currency = "EUR"', "unit_amount = 0.1", "base_fee = 20", "included_units = 200"),
+)
+TOO_FINE = Rule(
+    code="MS611",
+    slug="too-fine-for-stripe",
+    title="An amount with more decimals than Stripe keeps",
+    message="`unit_amount` is {amount} in the minor unit of {currency}: {count} decimals, and Stripe keeps 12",
+    why="Stripe takes the amount of a unit in minor units (cents) with at most 12 decimals. A rounded amount would "
+    "bill something else.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.000000000000001"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.00000000000001"),
+)
+TOO_LONG = Rule(
+    code="MS612",
+    slug="too-long-for-stripe",
+    title="A text that is longer than Stripe takes, and left out",
+    message="`{key}` has {count} characters; Stripe takes {most}, so it is left out there",
+    why="The label of a unit and the description of a product are words on an invoice. A text cut short could mean "
+    "something else, so Stripe gets none.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", meter='unit = "{api calls a day}"'),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", meter='unit = "{call}"'),
+    severity=Severity.WARNING,
+)
+UNKNOWN_TO_STRIPE = Rule(
+    code="MS613",
+    slug="currency-unknown-to-stripe",
+    title="A currency whose amounts Stripe is not known to take",
+    message="it is not known in which unit Stripe takes {currency}",
+    why="An amount in the wrong unit is wrong by a factor of ten or more, so none is guessed.",
+    bad=_spec('model = "usage"', 'currency = "CLF"', "unit_amount = 1"),
+    good=_spec('model = "usage"', 'currency = "CLP"', "unit_amount = 1"),
+)
+STEP = Rule(
+    code="MS614",
+    slug="step-of-stripe",
+    title="An amount between those that Stripe takes in a currency",
+    message="{what}, and Stripe takes {currency} in multiples of {step}",
+    why="For a few currencies Stripe's amounts have digits that must be zero (ISK, UGX, and the last one of BHD, JOD, "
+    "KWD, OMR and TND), or lack the minor unit (MGA). Whole quantities times such multiples are billed alike on both "
+    "sides; anything else is rounded differently.",
+    bad=_spec('model = "usage"', 'currency = "ISK"', "unit_amount = 0.5"),
+    good=_spec('model = "usage"', 'currency = "ISK"', "unit_amount = 1"),
+)
+MANY_TIERS = Rule(
+    code="MS615",
+    slug="many-tiers-for-stripe",
+    title="More tiers than are known to work",
+    message="the price of meter `{meter}` has {count} tiers at Stripe",
+    why="Stripe documents no limit of its tiers; up to 100 are known to be in use.",
+    severity=Severity.WARNING,
+)
+CALENDAR = Rule(
+    code="MS616",
+    slug="calendar-at-stripe",
+    title="Calendar periods, which Stripe's subscriptions have only where they are anchored",
+    message="meter `{meter}` counts by the calendar {unit}, and Stripe from the day that a subscription starts",
+    why="Stripe sums usage over the period of the subscription. That is the calendar's only where every subscription "
+    "has its `billing_cycle_anchor` at the period's start, at midnight UTC.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "month", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.1 }
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        kind = "billing"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id"] }
+        billing = { model = "usage", currency = "EUR", unit_amount = 0.1 }
+    """,
+    severity=Severity.WARNING,
+)
+LARGE = Rule(
+    code="MS617",
+    slug="large-for-stripe",
+    title="A fee of more digits than a payment at Stripe has",
+    message="`{key}` is {amount} in the minor unit of {currency}; a payment at Stripe has at most {most} digits",
+    why="An invoice beyond it cannot be paid by card in one payment.",
+    bad=_spec('model = "flat"', 'currency = "EUR"', "base_fee = 1_000_000"),
+    good=_spec('model = "flat"', 'currency = "EUR"', "base_fee = 999_999.99"),
+    severity=Severity.WARNING,
+)
+
+SUPPORTS = frozenset(
+    {
+        Feature.COUNT,
+        Feature.SUM,
+        Feature.LAST,
+        Feature.SEVERAL_FAMILIES,
+        Feature.BILLING_CYCLE,
+        Feature.CALENDAR,
+        Feature.LOCAL_TIME,
+    }
+)
+"""A filter and a value are computed before an event is sent, so Stripe needs to know neither."""
+
+_DECIMALS = 12
+_KNOWN_TIERS = 100
+_PAYMENT_DIGITS = {"IDR": 12, "INR": 9}
+_MANY_PAYMENT_DIGITS = 8
+_ELSEWHERE = "invoice this meter from the SQL target, `--target sql`"
+
+
+def subjects(program: Program) -> tuple[Meter, ...]:
+    """The meters that Stripe is about: those that are billed and have a price."""
+    return tuple(m for m in program.meters if m.kind is MeterKind.BILLING and m.price is not None)
+
+
+def check(program: Program, out: Diagnostics) -> None:
+    """Reports all that Stripe cannot keep: MS600 for meters, MS610 to MS617 for prices, each with what to write."""
+    for meter in subjects(program):
+        assert meter.price is not None
+        if meter.price.model is not PriceModel.FLAT:
+            _check_meter(meter, out)
+        _check_texts(meter, out)
+        expressible = True
+        for construct, at, hint in _foreign(meter.price):
+            out.report(NOT_AT_STRIPE, at=at, hint=hint, construct=construct, meter=meter.name)
+            expressible = False
+        if stripe_digits(meter.price.currency) is None:
+            at = meter.price.origin and meter.price.origin / "currency"
+            out.report(UNKNOWN_TO_STRIPE, at=at, hint=_ELSEWHERE, currency=meter.price.currency)
+        elif expressible:
+            _Amounts(meter, meter.price, out).check()
+
+
+def _check_meter(meter: Meter, out: Diagnostics) -> None:
+    """What of the meter itself has to fit: its function, its windows, its groups."""
+    for feature, at in needs(meter):
+        if feature not in SUPPORTS:
+            hint = 'write `window = "billing_cycle"`' if feature is Feature.TIME_ZONE else _ELSEWHERE
+            if feature.value in Function.__members__:
+                hint = f"Stripe has SUM, COUNT and LAST; {_ELSEWHERE}"
+            out.report(UNSUPPORTED, at=at, hint=hint, target="stripe", feature=feature.value, meter=meter.name)
+    at = meter.origin and meter.origin / "aggregate"
+    if isinstance(meter.window, CalendarWindow) and meter.window.timezone == "UTC":
+        hint = 'write `window = "billing_cycle"`, or anchor every subscription'
+        unit = meter.window.unit.value
+        out.report(CALENDAR, at=at and at / "window", hint=hint, meter=meter.name, unit=unit)
+    if meter.aggregate is not None and meter.aggregate.function is Function.LAST and len(meter.group_by) > 1:
+        hint, place = "group by the customer alone", at and at / "group_by"
+        words = "LAST by more than the customer"
+        out.report(UNSUPPORTED, at=place, hint=hint, target="stripe", feature=words, meter=meter.name)
+
+
+def _check_texts(meter: Meter, out: Diagnostics) -> None:
+    for key, text, most in (("unit", meter.unit, UNIT_LABEL), ("description", meter.description, DESCRIPTION)):
+        if text is not None and len(text) > most:
+            at = meter.origin and meter.origin / key
+            out.report(TOO_LONG, at=at, key=key, count=len(text), most=most)
+
+
+def _foreign(price: Price) -> Iterator[tuple[str, Place | None, str]]:
+    """The parts of a price that Stripe does not have: in words, their place, and what to write instead."""
+    at = price.origin
+    if price.model is PriceModel.PREPAID:
+        yield "prepaid units", at and at / "credits", _ELSEWHERE
+        return
+    if price.rates:
+        hint = "write a meter for each rate, with a `filter` such as `region == 'eu'` and a price of its own"
+        yield "rates by dimension", at and at / "rates", hint
+    if price.minimum_amount is not None:
+        hint = 'write `model = "combined"` with a `base_fee` and the `included_units` that it pays for'
+        yield "a minimum amount", at and at / "minimum_amount", hint
+    if price.maximum_amount is not None:
+        hint = "end the tiers with one of `unit_amount = 0`"
+        yield "a maximum amount", at and at / "maximum_amount", hint
+    if price.package_size is not None:
+        yield from _foreign_packages(price)
+        return
+    if price.included_units and price.tier_mode is TierMode.VOLUME and len(price.tiers) > 1:
+        hint = 'leave them out, or write `tier_mode = "graduated"`'
+        yield "included units beside volume tiers", at and at / "included_units", hint
+    if not _is_whole(price.included_units):
+        yield "a fraction of a unit as a bound", at and at / "included_units", "write a whole number"
+    for tier in price.tiers:
+        if tier.up_to is not None and not _is_whole(tier.up_to):
+            hint = "write a whole number, or count in a smaller unit"
+            yield "a fraction of a unit as a bound", tier.origin and tier.origin / "up_to", hint
+
+
+def _foreign_packages(price: Price) -> Iterator[tuple[str, Place | None, str]]:
+    at = price.origin
+    assert price.package_size is not None
+    if not _is_whole(price.package_size):
+        hint = "write a whole number, or count in a smaller unit"
+        yield "a fraction of a unit as a package", at and at / "package_size", hint
+    if len(price.tiers) > 1 or any(tier.flat_amount for tier in price.tiers):
+        hint = "write one `unit_amount`, or leave out `package_size`"
+        yield "packages beside tiers", at and at / "package_size", hint
+    elif price.included_units:
+        hint = "leave out `included_units` or `package_size`"
+        yield "packages beside included units", at and at / "included_units", hint
+
+
+class _Amounts:
+    """Checks the amounts of a price that Stripe can express otherwise."""
+
+    def __init__(self, meter: Meter, price: Price, out: Diagnostics) -> None:
+        self.meter = meter
+        self.price = price
+        self.out = out
+        self.step = stripe_step(price.currency)
+
+    def check(self) -> None:
+        price = self.price
+        if price.base_fee:
+            self.fee("base_fee", price.base_fee, price.origin)
+        for tier in price.tiers:
+            if tier.unit_amount:
+                self.unit_amount(tier.unit_amount, tier.origin)
+            if tier.flat_amount:
+                self.fee("flat_amount", tier.flat_amount, tier.origin)
+        count = sum(1 for _ in steps(price))
+        if count > _KNOWN_TIERS:
+            at = price.origin and price.origin / "tiers"
+            self.out.report(MANY_TIERS, at=at, meter=self.meter.name, count=count)
+        if self.step is not None and price.tiers and not self.whole_units():
+            hint = "write `precision = 0`"
+            self.between(f"meter `{self.meter.name}` counts parts of a unit", self.meter.origin, "precision", hint)
+
+    def unit_amount(self, amount: Decimal, at: Place | None) -> None:
+        currency = self.price.currency
+        minor = minor_units(amount, currency)
+        count = len(minor.partition(".")[2])
+        if count > _DECIMALS:
+            place, hint = at and at / "unit_amount", "price a package of units with `package_size`"
+            self.out.report(TOO_FINE, at=place, hint=hint, amount=minor, currency=currency, count=count)
+        else:
+            self.multiple("unit_amount", amount, at)
+
+    def fee(self, key: str, amount: Decimal, at: Place | None) -> None:
+        currency = self.price.currency
+        amount = billed(amount, currency)
+        self.multiple(key, amount, at)
+        most = _PAYMENT_DIGITS.get(currency, _MANY_PAYMENT_DIGITS)
+        minor = minor_units(amount, currency)
+        if len(minor.partition(".")[0]) > most:
+            self.out.report(LARGE, at=at and at / key, key=key, amount=minor, currency=currency, most=most)
+
+    def multiple(self, key: str, amount: Decimal, at: Place | None) -> None:
+        """Reports an amount that is no multiple of the currency's step at Stripe."""
+        if self.step is not None and amount % self.step:
+            self.between(f"`{key}` is {amount:f}", at, key, None)
+
+    def between(self, what: str, at: Place | None, key: str, hint: str | None) -> None:
+        place = at and at / key
+        self.out.report(STEP, at=place, hint=hint, what=what, currency=self.price.currency, step=self.step)
+
+    def whole_units(self) -> bool:
+        """Whether the quantity that is multiplied is always a whole number."""
+        aggregate = self.meter.aggregate
+        counted = aggregate is not None and aggregate.function is Function.COUNT
+        return counted or self.meter.precision == 0 or self.price.package_size is not None
+
+
+def _is_whole(number: Decimal) -> bool:
+    return number == number.to_integral_value()

@@ -1,0 +1,17 @@
+-- What you supply: create these tables, or views of the same names and columns.
+
+-- The raw rows of `tokens`.
+CREATE TABLE IF NOT EXISTS "raw_tokens" (
+  "event_id" TEXT,
+  "at" TIMESTAMPTZ,
+  "customer_id" TEXT,
+  "qty" DECIMAL(18, 9)
+);
+
+-- The raw rows of `compute`.
+CREATE TABLE IF NOT EXISTS "raw_compute" (
+  "event_id" TEXT,
+  "at" TIMESTAMPTZ,
+  "customer_id" TEXT,
+  "qty" DECIMAL(18, 9)
+);

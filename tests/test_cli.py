@@ -1,0 +1,284 @@
+"""The command line as its users meet it: a process, its output, its exit code, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FIXTURES, ROOT
+
+PUBLISHED = str(FIXTURES / "valid" / "published_long.toml")
+SAMPLE = ROOT / "examples" / "agent-runs"
+EVENTS = str(SAMPLE / "events.jsonl")
+METER = "agent-hours-billing"
+
+
+def meterspec(*arguments: str, cwd: Path | None = None, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a process of its own, without colour."""
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
+    return subprocess.run(
+        [sys.executable, "-m", "meterspec", *arguments],
+        cwd=cwd or ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with things that go wrong."""
+    (tmp_path / "broken.toml").write_text('[[families]]\nname = "api.call\n', encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("agent runs", encoding="utf-8")
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1 not really")
+    (tmp_path / "other.jsonl").write_text('{"event_id": "e1", "path": "/v1"}\n', encoding="utf-8")
+    (tmp_path / "misspelt.toml").write_text(
+        Path(PUBLISHED).read_text(encoding="utf-8").replace("duration_ms / ", "duratin_ms / "), encoding="utf-8"
+    )
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    return tmp_path
+
+
+CANNOT = [
+    (["validate", "nowhere.toml"], 2, "MS001"),
+    (["validate", "empty"], 2, "MS002"),
+    (["validate"], 2, "MS002"),
+    (["validate", "broken.toml"], 1, "MS1"),
+    (["validate", "misspelt.toml"], 1, "did you mean `duration_ms`?"),
+    (["compile", "misspelt.toml", "--out", "build"], 1, "did you mean `duration_ms`?"),
+    (["compile", PUBLISHED, "--out", "foreign"], 2, "MS010"),
+    (["compile", PUBLISHED, "--out", "notes.txt"], 2, "MS011"),
+    (["compile", PUBLISHED, "--out", "build", "--dialect", "duckbd"], 2, "did you mean `duckdb`?"),
+    (["compile", PUBLISHED, "--out", "build", "--target", "sqlite"], 2, "MS005"),
+    (["run", PUBLISHED, "--events", "nowhere.jsonl"], 2, "MS700"),
+    (["run", PUBLISHED, "--events", "empty"], 2, "MS700"),
+    (["run", PUBLISHED, "--events", "damaged.parquet"], 2, "MS701"),
+    (["run", PUBLISHED, "--events", "other.jsonl"], 2, "MS702"),
+    (["run", PUBLISHED, "--events", "notes.txt"], 2, "MS706"),
+    (["run", PUBLISHED, "--events", f"acme.platform.agent-rum={EVENTS}"], 2, "did you mean `acme.platform.agent-run`?"),
+    (["run", PUBLISHED, "--events", EVENTS, "--as-of", "tomorrow"], 2, "MS005"),
+    (["run", PUBLISHED, "--events", EVENTS, "--meter", "agent-hours"], 2, "MS006"),
+    (["run", PUBLISHED], 2, "--events"),
+    (["price", PUBLISHED, METER, "many"], 2, "MS005"),
+    (["price", PUBLISHED, METER, "-1"], 2, ""),
+    (["price", PUBLISHED, "agent-carbon-attribution", "1"], 2, "MS007"),
+    (["price", PUBLISHED], 2, ""),
+    (["diff", PUBLISHED, "nowhere.toml"], 2, "MS001"),
+    (["diff", PUBLISHED, "misspelt.toml"], 1, "did you mean `duration_ms`?"),
+    (["explain", "MS999"], 2, "MS009"),
+    (["frobnicate"], 2, "frobnicate"),
+    (["validate", "--frobnicate"], 2, "--frobnicate"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), CANNOT, ids=lambda value: str(value)[:60])
+def test_what_cannot_be_done_is_one_clear_error(folder: Path, arguments: list[str], code: int, words: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    done = meterspec(*arguments, cwd=folder)
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert words in said
+    assert "Traceback" not in said and 'File "' not in said
+    assert len([line for line in said.splitlines() if line.startswith("error")]) <= 1
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_negative_quantity_is_a_finding() -> None:
+    done = meterspec("price", PUBLISHED, METER, "--", "-1")
+    assert done.returncode == 1
+    assert "MS440" in done.stderr
+
+
+def test_validate_as_json_is_one_document_also_with_nothing_to_report() -> None:
+    done = meterspec("validate", "-", "--format", "json", text='families = [{ name = "api.call" }]\n')
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"diagnostics": [], "summary": {"errors": 0, "warnings": 0}}
+
+
+def test_validate_as_json_has_the_place_of_a_finding(folder: Path) -> None:
+    done = meterspec("validate", "misspelt.toml", "--format", "json", cwd=folder)
+    (error,) = [d for d in json.loads(done.stdout)["diagnostics"] if d["severity"] == "error"]
+    assert (error["file"], error["line"], error["column"]) == ("misspelt.toml", 36, 10)
+    assert error["help"] == "did you mean `duration_ms`?"
+    assert error["end_column"] - error["column"] == len("duratin_ms")
+
+
+def test_warnings_fail_only_when_strict() -> None:
+    assert meterspec("validate", PUBLISHED).returncode == 0
+    assert meterspec("validate", PUBLISHED, "--strict").returncode == 1
+
+
+def test_a_project_is_found_upward(tmp_path: Path) -> None:
+    (tmp_path / "meterspec.toml").write_text(Path(PUBLISHED).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "src" / "deep").mkdir(parents=True)
+    assert meterspec("validate", cwd=tmp_path / "src" / "deep").returncode == 0
+
+
+def test_settings_in_pyproject_name_the_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.meterspec]\npaths = ["specs"]\n', encoding="utf-8")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "calls.toml").write_text('families = [{ name = "api.call" }]\n', encoding="utf-8")
+    (tmp_path / "specs" / "meters.toml").write_text(
+        '[[meters]]\nname = "calls"\nsource = { kind = "family", family = "api.call" }\naggregate = { fn = "COUNT" }\n',
+        encoding="utf-8",
+    )
+    done = meterspec("validate", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "2 files: no findings\n")
+
+
+def test_compile_writes_the_same_bytes_from_anywhere(tmp_path: Path) -> None:
+    outputs: list[dict[str, bytes]] = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        environment = {**os.environ, "PYTHONHASHSEED": str(len(outputs) + 1)}
+        command = [sys.executable, "-m", "meterspec", "compile", PUBLISHED, "--out", "build"]
+        subprocess.run(command, cwd=tmp_path / name, env=environment, check=True, capture_output=True)
+        build = tmp_path / name / "build"
+        outputs.append({str(f.relative_to(build)): f.read_bytes() for f in build.rglob("*") if f.is_file()})
+    assert outputs[0] == outputs[1]
+    assert "manifest.json" in outputs[0]
+
+
+def test_compile_check_names_what_is_stale_missing_and_left_over(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0
+    assert meterspec("compile", PUBLISHED, "--out", str(build), "--check").returncode == 0
+    (build / "sql" / "duckdb" / "meters.sql").write_text("-- edited by hand\n", encoding="utf-8")
+    (build / "sql" / "duckdb" / "families.sql").unlink()
+    (build / "old.sql").write_text("-- left over\n", encoding="utf-8")
+    done = meterspec("compile", PUBLISHED, "--out", str(build), "--check")
+    assert done.returncode == 1
+    assert done.stdout == "stale: sql/duckdb/meters.sql\nmissing: sql/duckdb/families.sql\norphan: old.sql\n"
+
+
+def test_compile_again_replaces_what_it_wrote_and_touches_nothing_that_is_right(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0
+    manifest = build / "manifest.json"
+    written = manifest.stat().st_mtime_ns
+    assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0
+    assert manifest.stat().st_mtime_ns == written
+    (build / "sql" / "duckdb" / "meters.sql").unlink()
+    assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0
+    assert meterspec("compile", PUBLISHED, "--out", str(build), "--check").returncode == 0
+    assert not [path for path in tmp_path.iterdir() if path != build]
+
+
+def test_the_manifest_has_the_digest_of_every_file(tmp_path: Path) -> None:
+    from hashlib import sha256  # noqa: PLC0415
+
+    build = tmp_path / "build"
+    assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0
+    manifest = json.loads((build / "manifest.json").read_text(encoding="utf-8"))
+    there = {str(f.relative_to(build)) for f in build.rglob("*") if f.is_file()} - {"manifest.json"}
+    assert {entry["path"] for entry in manifest["files"]} == there
+    for entry in manifest["files"]:
+        assert entry["sha256"] == sha256((build / entry["path"]).read_bytes()).hexdigest()
+    (spec,) = manifest["inputs"]
+    assert spec["sha256"] == sha256(Path(PUBLISHED).read_bytes()).hexdigest()
+
+
+def test_run_as_json_follows_the_contract() -> None:
+    done = meterspec("run", PUBLISHED, "--events", EVENTS, "--meter", METER, "--from", "2026-02-01", "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["as_of"] == "2026-04-01T00:00:00Z"
+    assert {
+        "meter": METER,
+        "window_start": "2026-02-01T00:00:00Z",
+        "window_end": "2026-03-01T00:00:00Z",
+        "group": {"customer_id": "meridian-mutual"},
+        "quantity": "1000",
+        "unit": None,
+        "events": 245,
+    } in document["results"]
+    assert not [r for r in document["results"] if r["window_start"] < "2026-02"]
+    (quality,) = document["quality"]
+    assert quality["read"] == quality["accepted"] + quality["duplicates"] + quality["rejected"] == 4055
+    assert "just after the newest event" in done.stderr
+
+
+def test_rejected_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
+    rejects = tmp_path / "rejects.jsonl"
+    meterspec("run", PUBLISHED, "--events", EVENTS, "--rejects", str(rejects))
+    rows = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 15
+    assert {"duration_ms is not an integer", "missing customer_id"} <= {row["reason"] for row in rows}
+    assert all(json.loads(row["row"]) for row in rows)
+
+
+def test_the_price_of_1500_hours_is_the_one_the_language_works_out() -> None:
+    done = meterspec("price", PUBLISHED, METER, "1500", "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["amount"] == "555.00"
+    assert [line["amount"] for line in document["lines"]] == ["0.00", "405.00", "150.00"]
+
+
+def test_invoices_add_up() -> None:
+    done = meterspec("invoice", PUBLISHED, "--events", EVENTS, "--customer", "atlas-freight", "--format", "json")
+    invoices = json.loads(done.stdout)["invoices"]
+    assert [invoice["amount"] for invoice in invoices] == ["515.38", "565.88", "627.85"]
+    assert {invoice["customer_id"] for invoice in invoices} == {"atlas-freight"}
+
+
+def test_explain_a_rule_by_code_and_by_name() -> None:
+    assert meterspec("explain", "MS201").stdout == meterspec("explain", "unknown-family").stdout
+    assert "which is not declared" not in meterspec("explain", "MS201").stdout
+    assert "Reported:" in meterspec("explain", "MS201").stdout
+
+
+def test_explain_a_meter_from_field_to_view() -> None:
+    said = meterspec("explain", METER, PUBLISHED).stdout
+    for word in (
+        "duration_ms (integer)",
+        "duration_ms / 3600000.0",
+        "SUM",
+        "billing_cycle",
+        "agent_hours_billing.quantity",
+    ):
+        assert word in said
+
+
+def test_the_sample_reads_well(snapshot: object) -> None:
+    run = meterspec("run", PUBLISHED, "--events", EVENTS)
+    invoice = meterspec("invoice", PUBLISHED, "--events", EVENTS)
+    assert f"{run.stdout}\n{run.stderr}\n{invoice.stdout}" == snapshot
+
+
+def test_every_command_has_help_with_two_examples() -> None:
+    for command in ("validate", "compile", "run", "invoice", "price", "diff", "explain"):
+        done = meterspec(command, "--help")
+        assert done.returncode == 0
+        assert done.stdout.count(f"meterspec {command}") >= 3, done.stdout
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m meterspec run {PUBLISHED} --events {EVENTS} --format json | head -c 10"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+def test_text_of_an_event_never_commands_the_terminal(tmp_path: Path) -> None:
+    event = {
+        "agent_run_id": "r1",
+        "completed_at": "2026-01-05T10:00:00Z",
+        "customer_id": "\u001b[31mred\u202e\u0007",
+        "duration_ms": 3_600_000,
+        "energy_joules": 1,
+        "grid_intensity_g_per_kwh": 1,
+        "carbon_g": 1,
+    }
+    events = tmp_path / "e.jsonl"
+    events.write_text(json.dumps(event) + "\n", encoding="utf-8")
+    for command in ("run", "invoice"):
+        said = meterspec(command, PUBLISHED, "--events", str(events)).stdout
+        assert "\\x1b[31mred\\u202e\\x07" in said
+        assert "\x1b" not in said and "\u202e" not in said
