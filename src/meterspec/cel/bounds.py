@@ -14,11 +14,13 @@ from meterspec.cel.lexer import MAX_INT, MIN_INT
 from meterspec.cel.tree import Call, Expr, FieldRef, Literal, node
 from meterspec.cel.types import Environment, Type
 
-__all__ = ["NO_FACTS", "Facts", "Interval", "bounds", "facts", "outcome", "present"]
+__all__ = ["NO_FACTS", "Facts", "Interval", "Memo", "bounds", "facts", "outcome", "present"]
 
 Facts = frozenset[tuple[Expr, bool]]
 """Conditions that are known to be true, or false."""
 NO_FACTS: Facts = frozenset()
+Memo = dict[tuple[int, bool], tuple[Expr, Facts | None]]
+"""What has been worked out, by identity; the expression is kept as well, so that no other takes its place."""
 
 Number = int | Fraction
 NUMBERS = frozenset((Type.INT, Type.DECIMAL, Type.TIMESTAMP, Type.DURATION))
@@ -73,35 +75,39 @@ class Interval:
 ANYTHING = Interval()
 
 
-def facts(expr: Expr, truth: bool = True) -> Facts:
-    """What is known wherever a condition is true, or false: its parts that then must be, taken out of `&& || ! ?:`."""
-    return implied(expr, truth, {}) or NO_FACTS
+def facts(expr: Expr, truth: bool = True, memo: Memo | None = None) -> Facts:
+    """What is known wherever a condition is true, or false: its parts that then must be, taken out of `&& || ! ?:`.
+
+    Calls that share a `memo` share their work, as the conditions of a long chain do.
+    """
+    return implied(expr, truth, {} if memo is None else memo) or NO_FACTS
 
 
-def implied(expr: Expr, truth: bool, memo: dict[tuple[int, bool], Facts | None]) -> Facts | None:
+def implied(expr: Expr, truth: bool, memo: Memo) -> Facts | None:
     """None where the condition cannot be so at all."""
     key = id(expr), truth
-    if key not in memo:
-        memo[key] = found = None
-        match expr:
-            case Literal(bool(value)):
-                found = NO_FACTS if value is truth else None
-            case Call("logical_not", (inner,)):
-                found = implied(inner, not truth, memo)
-            case Call("logical_and", (left, right)) if truth:
-                found = both(implied(left, True, memo), implied(right, True, memo))
-            case Call("logical_or", (left, right)) if not truth:
-                found = both(implied(left, False, memo), implied(right, False, memo))
-            case Call("logical_and" | "logical_or", (left, right)):
-                ahead = implied(left, not truth, memo)
-                found = either(implied(left, truth, memo), both(ahead, implied(right, truth, memo)))
-            case Call("conditional", (condition, then, otherwise)):
-                first = both(implied(condition, True, memo), implied(then, truth, memo))
-                found = either(first, both(implied(condition, False, memo), implied(otherwise, truth, memo)))
-            case _:
-                found = frozenset(((expr, truth),))
-        memo[key] = found
-    return memo[key]
+    if key in memo:
+        return memo[key][1]
+    found: Facts | None = None
+    match expr:
+        case Literal(bool(value)):
+            found = NO_FACTS if value is truth else None
+        case Call("logical_not", (inner,)):
+            found = implied(inner, not truth, memo)
+        case Call("logical_and", (left, right)) if truth:
+            found = both(implied(left, True, memo), implied(right, True, memo))
+        case Call("logical_or", (left, right)) if not truth:
+            found = both(implied(left, False, memo), implied(right, False, memo))
+        case Call("logical_and" | "logical_or", (left, right)):
+            ahead = implied(left, not truth, memo)
+            found = either(implied(left, truth, memo), both(ahead, implied(right, truth, memo)))
+        case Call("conditional", (condition, then, otherwise)):
+            first = both(implied(condition, True, memo), implied(then, truth, memo))
+            found = either(first, both(implied(condition, False, memo), implied(otherwise, truth, memo)))
+        case _:
+            found = frozenset(((expr, truth),))
+    memo[key] = expr, found
+    return found
 
 
 def both(left: Facts | None, right: Facts | None) -> Facts | None:

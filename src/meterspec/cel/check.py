@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from meterspec.cel.bounds import NO_FACTS, Facts, bounds, facts, outcome, present
+from meterspec.cel.bounds import NO_FACTS, Facts, Memo, bounds, facts, outcome, present
 from meterspec.cel.constants import (
     LONGEST,
     decimal_constant,
@@ -287,7 +287,7 @@ def check(
 class Checker:
     """The state of checking one expression."""
 
-    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "out", "present", "root", "text")
+    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "memo", "out", "present", "root", "text")
 
     def __init__(self, text: str, env: Environment, at: Place, out: Diagnostics, present: frozenset[str]) -> None:
         self.text = text
@@ -297,8 +297,9 @@ class Checker:
         self.present = present
         self.guards: list[tuple[Expr, bool]] = []
         """The conditions around the node that is being checked, and whether each is true there."""
-        self.known: dict[tuple[int, bool], tuple[Expr, frozenset[str]]] = {}
-        """What each of them proves present, by identity; it is kept here as well, so that no other takes its place."""
+        self.memo: Memo = {}
+        self.known: dict[tuple[int, bool], frozenset[str]] = {}
+        """The fields that each of them proves present, by the keys of `memo`."""
         self.loose: set[int] = set()
         """Where optional fields start that may be missing; an operator that minds looks its operands up here."""
         self.failed = False
@@ -431,8 +432,8 @@ class Checker:
     def present_in(self, guard: Expr, truth: bool) -> frozenset[str]:
         key = id(guard), truth
         if key not in self.known:
-            self.known[key] = guard, present(facts(guard, truth), self.env)
-        return self.known[key][1]
+            self.known[key] = present(facts(guard, truth, self.memo), self.env)
+        return self.known[key]
 
     def lacking(self, node: Node, args: tuple[Expr, ...], result: Type | str) -> Expr | None:
         """Reports the first operand that is an optional field which may be missing."""
@@ -709,7 +710,7 @@ class Checker:
         """What the conditions around the node that is being checked say."""
         known = NO_FACTS
         for guard, truth in self.guards:
-            known |= facts(guard, truth)
+            known |= facts(guard, truth, self.memo)
         return known
 
     def integer_division(self, node: Node, left: Expr, right: Expr) -> None:

@@ -9,7 +9,7 @@ from meterspec.cel.examples import filter_spec
 from meterspec.cel.lexer import Problem, Token, number, short, string, tokens
 from meterspec.diagnostics import Rule
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Node", "parse"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_LEVELS", "MAX_NODES", "Node", "parse"]
 
 SYNTAX = Rule(
     code="MS300",
@@ -52,7 +52,9 @@ CHAINED_COMPARISON = Rule(
 MAX_LENGTH = 4096
 """Characters of an expression."""
 MAX_DEPTH = 250
-"""How deep operators and brackets stand inside each other; a call or a list counts twice."""
+"""How deep brackets and the operators between them stand inside each other; a call or a list counts twice."""
+MAX_LEVELS = 125
+"""Levels of the tree: every phase can walk one of this height by recursion, and compare it."""
 MAX_NODES = 2000
 
 RESERVED = frozenset(
@@ -166,7 +168,7 @@ def parse(text: str) -> Node:
         raise Problem(SYNTAX, start, end, "take it out", problem=f"`{symbol}` closes nothing")
     if symbol:
         raise parser.unexpected()
-    if len(parser.tokens) > MAX_DEPTH:
+    if len(parser.tokens) > MAX_LEVELS:
         measure(root)
     return root
 
@@ -178,7 +180,7 @@ def measure(root: Node) -> None:
         count, depth = count + len(level), depth + 1
         if count > MAX_NODES:
             raise Problem(TOO_LARGE, root.start, root.end, limit=f"it has more than {MAX_NODES} operands and operators")
-        if depth > MAX_DEPTH:
+        if depth > MAX_LEVELS:
             raise deep(level[0].start, level[0].end)
         level = [child for node in level for child in node.args]
 

@@ -209,7 +209,7 @@ RULES = (
                              'fn = "TIME_WEIGHTED"\nper = "day"'),
                absent="nothing"),
     ChangeRule("MD234", "time-zone-changed", Impact.BREAKING, None,
-               title="Calendar windows begin in another time zone",
+               title="Windows begin in another time zone",
                message="the windows of meter `{subject}` are {after}, were {before}",
                why="Events near midnight move to another window.",
                applies=on(Meter, "window", other_zone),
