@@ -8,43 +8,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from io import StringIO
 
 from rich.console import Console
 from rich.text import Text
 
 from tests.conftest import ROOT
 
+EVENTS = "examples/agent-runs/events.parquet"
 COMMANDS = [
-    ("meterspec validate misspelt.toml", ["validate", "docs/misspelt.toml"], 10),
-    (
-        "meterspec run examples/agent-runs --events examples/agent-runs/events.parquet --from 2026-03-01",
-        ["run", "examples/agent-runs", "--events", "examples/agent-runs/events.parquet", "--from", "2026-03-01"],
-        36,
-    ),
-    (
-        "meterspec invoice examples/agent-runs --events examples/agent-runs/events.parquet --customer atlas-freight",
-        [
-            *("invoice", "examples/agent-runs", "--events", "examples/agent-runs/events.parquet"),
-            *("--customer", "atlas-freight", "--from", "2026-03-01"),
-        ],
-        10,
-    ),
+    ("validate docs/misspelt.toml", 10),
+    (f"run examples/agent-runs --events {EVENTS} --from 2026-03-01", 34),
+    (f"invoice examples/agent-runs --events {EVENTS} --customer atlas-freight --from 2026-03-01", 10),
 ]
+"""The command lines, and how many lines of each output are shown."""
 
 
 def picture() -> str:
     """The picture as SVG."""
-    console = Console(record=True, width=112, file=open(os.devnull, "w", encoding="utf-8"), force_terminal=True)  # noqa: SIM115
-    for shown, arguments, lines in COMMANDS:
+    console = Console(record=True, width=124, file=StringIO(), force_terminal=True)
+    for command, lines in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-m", "meterspec", *arguments],
+            [sys.executable, "-m", "meterspec", *command.split()],
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
             env={**os.environ, "FORCE_COLOR": "1"},
         )
-        console.print(Text.assemble(("$ ", "bold green"), shown))
+        console.print(Text.assemble(("$ ", "bold green"), f"meterspec {command}"))
         printed = done.stdout.rstrip("\n").splitlines()
         console.print(Text.from_ansi("\n".join(printed[:lines])))
         if len(printed) > lines:

@@ -19,7 +19,8 @@ TREES = [
     ("started <= ended", "less_equals_timestamp(started~timestamp, ended~timestamp)~bool"),
     (
         "ended - started > duration('1h30m')",
-        "greater_duration(subtract_timestamp_timestamp(ended~timestamp, started~timestamp)~duration, duration('5400s')~duration)~bool",
+        "greater_duration(subtract_timestamp_timestamp(ended~timestamp, started~timestamp)~duration, "
+        "duration('5400s')~duration)~bool",
     ),
     ("status == 200", "equals(status~int, 200~int)~bool"),
     ("status == 200.0", "equals(int64_to_decimal(status~int)~decimal, 200.0~decimal)~bool"),
@@ -52,12 +53,14 @@ TREES = [
     ),
     (
         "ended - started - duration('5s')",
-        "subtract_duration_duration(subtract_timestamp_timestamp(ended~timestamp, started~timestamp)~duration, duration('5s')~duration)~duration",
+        "subtract_duration_duration(subtract_timestamp_timestamp(ended~timestamp, "
+        "started~timestamp)~duration, duration('5s')~duration)~duration",
     ),
     # logic
     (
         "cached && status == 200 || !cached",
-        "logical_or(logical_and(cached~bool, equals(status~int, 200~int)~bool)~bool, logical_not(cached~bool)~bool)~bool",
+        "logical_or(logical_and(cached~bool, equals(status~int, 200~int)~bool)~bool, "
+        "logical_not(cached~bool)~bool)~bool",
     ),
     ("cached ? 1 : 2", "conditional(cached~bool, 1~int, 2~int)~int"),
     ("cached ? 1 : cost", "conditional(cached~bool, 1.0~decimal, cost~decimal)~decimal"),
@@ -95,7 +98,8 @@ TREES = [
     ("math.least(status, 1, tokens)", "math_least_int64(status~int, 1~int, tokens~int)~int"),
     (
         "math.least(status, 0.5, tokens)",
-        "math_least_decimal(int64_to_decimal(status~int)~decimal, 0.5~decimal, int64_to_decimal(tokens~int)~decimal)~decimal",
+        "math_least_decimal(int64_to_decimal(status~int)~decimal, 0.5~decimal, "
+        "int64_to_decimal(tokens~int)~decimal)~decimal",
     ),
     ("math.greatest(cost, 1)", "math_greatest_decimal(cost~decimal, 1.0~decimal)~decimal"),
     ("math.abs(status)", "math_abs_int64(status~int)~int"),
@@ -118,14 +122,16 @@ TREES = [
     ),
     (
         "duration('1.5s') < ended - started",
-        "less_duration(duration('1.5s')~duration, subtract_timestamp_timestamp(ended~timestamp, started~timestamp)~duration)~bool",
+        "less_duration(duration('1.5s')~duration, subtract_timestamp_timestamp(ended~timestamp, "
+        "started~timestamp)~duration)~bool",
     ),
     ("int('12') + status", "add_int64(12~int, status~int)~int"),
     ("double('1.5') + status", "add_decimal(1.5~decimal, int64_to_decimal(status~int)~decimal)~decimal"),
     ("tokens * (1 / 4.0)", "multiply_decimal(int64_to_decimal(tokens~int)~decimal, 0.25~decimal)~decimal"),
     (
         "tokens * (1 / 3.0)",
-        "multiply_decimal(int64_to_decimal(tokens~int)~decimal, divide_decimal(1.0~decimal, 3.0~decimal)~decimal)~decimal",
+        "multiply_decimal(int64_to_decimal(tokens~int)~decimal, divide_decimal(1.0~decimal, "
+        "3.0~decimal)~decimal)~decimal",
     ),
     ("0x1F + status", "add_int64(31~int, status~int)~int"),
     (".5 + status", "add_decimal(0.5~decimal, int64_to_decimal(status~int)~decimal)~decimal"),
