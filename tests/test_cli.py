@@ -67,6 +67,7 @@ CANNOT = [
     (["run", PUBLISHED, "--events", f"acme.platform.agent-rum={EVENTS}"], 2, "did you mean `acme.platform.agent-run`?"),
     (["run", PUBLISHED, "--events", EVENTS, "--as-of", "tomorrow"], 2, "MS005"),
     (["run", PUBLISHED, "--events", EVENTS, "--meter", "agent-hours"], 2, "MS006"),
+    (["run", PUBLISHED, "--events", EVENTS, "other.jsonl"], 2, "put the pattern in quotes"),
     (["run", PUBLISHED], 2, "--events"),
     (["price", PUBLISHED, METER, "many"], 2, "MS005"),
     (["price", PUBLISHED, METER, "-1"], 2, ""),
@@ -203,7 +204,11 @@ def test_run_as_json_follows_the_contract() -> None:
     assert not [r for r in document["results"] if r["window_start"] < "2026-02"]
     (quality,) = document["quality"]
     assert quality["read"] == quality["accepted"] + quality["duplicates"] + quality["rejected"] == 4055
-    assert "just after the newest event" in done.stderr
+
+
+def test_the_as_of_instant_is_said_where_a_number_depends_on_it() -> None:
+    assert "just after the newest event" in meterspec("run", PUBLISHED, "--events", EVENTS).stderr
+    assert "newest event" not in meterspec("run", PUBLISHED, "--events", EVENTS, "--meter", METER).stderr
 
 
 def test_rejected_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:

@@ -559,6 +559,12 @@ def test_tiers_are_dearer_or_cheaper_as_the_pricing_engine_finds(
         pytest.param(tiers((9, "1"), (None, "2")), tiers((10, "1"), (None, "2")), "MD316", id="dear units come later"),
         pytest.param(tiers((9, "2"), (None, "1")), tiers((10, "2"), (None, "1")), "MD315", id="cheap units come later"),
         pytest.param(tiers((9, "1"), (None, "1")), tiers((10, "1"), (None, "1")), "MD321", id="no difference"),
+        pytest.param(
+            (*tiers((10, "5")), ir.Tier(up_to=None, flat_amount=Decimal(2))),
+            (*tiers((9, "5")), ir.Tier(up_to=None, flat_amount=Decimal(2))),
+            "MD315",
+            id="a fee comes sooner, and for a moment outweighs the cheaper units",
+        ),
         pytest.param(tiers((None, "1")), tiers((9, "1"), (None, "1")), "MD321", id="a split"),
         pytest.param(tiers((None, "1")), tiers((9, "2"), (None, "1")), "MD317", id="a dear start"),
         pytest.param(tiers((None, "1")), tiers((9, "0"), (None, "1")), "MD318", id="a free start"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +13,13 @@ from pathlib import Path
 import pytest
 import tomli
 
+from meterspec.diagnostics import Diagnostics
+from meterspec.events import find
+from meterspec.run import run
+from tests.conftest import ROOT
+from tests.corpus import check_file
 from tests.real_traces import LLM_SPEC, TRACES, convert, llm_events, needs_traces
+from tests.reference import json_rows, quantities, read
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 
@@ -100,3 +109,37 @@ def test_the_readme_says_what_each_customer_used(tmp_path: Path) -> None:
     ]
     readme = LLM_SPEC.with_name("README.md").read_text("utf-8")
     assert readme.rstrip().splitlines()[-len(used) :] == used
+
+
+@needs_traces
+def test_every_number_of_the_traces_is_that_of_the_reference(tmp_path: Path) -> None:
+    program, _ = check_file(LLM_SPEC)
+    assert program is not None
+    events = llm_events(tmp_path)
+    (family,) = program.families
+    out = Diagnostics()
+    done = run(program, find(program, [str(events)]), out)
+    assert not list(out)
+    assert done.as_of is not None
+    read_events = {family.name: read(family, json_rows(events.read_text("utf-8").splitlines())).events}
+    for meter in program.meters:
+        expected = quantities(program, meter, read_events, as_of=done.as_of)
+        found = [
+            (r.window_start, r.window_end, tuple(v for _, v in r.group), r.quantity, r.events)
+            for r in done.results
+            if r.meter == meter.name
+        ]
+        assert found == [(r.window_start, r.window_end, r.group, r.quantity, r.events) for r in expected]
+
+
+@needs_traces
+def test_the_page_shows_what_the_commands_print(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "real-traces.md").read_text("utf-8")
+    shown = re.findall(r"<!-- traces: (.+?) -->\n```text\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 2
+    events = llm_events(tmp_path)
+    for command, printed in shown:
+        name, *options = command.split()
+        arguments = [sys.executable, "-m", "meterspec", name, str(LLM_SPEC), "--events", str(events), *options]
+        done = subprocess.run(arguments, capture_output=True, encoding="utf-8", check=False)
+        assert done.stdout.strip("\n") == printed.strip("\n"), done.stderr

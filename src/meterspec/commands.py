@@ -349,7 +349,7 @@ def _run(
         program, find(program, events), out, meters=meters, as_of=moment, begins=(start, end), threads=threads
     )
     _stop_on_errors(out)
-    if moment is None and done.as_of is not None:
+    if moment is None and done.as_of is not None and done.uses_as_of:
         sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
     for entry in done.ignored:
         keys = ", ".join(f"`{printable(key)}`" for key in entry.keys)
@@ -425,12 +425,15 @@ def _write_run(program: Program, done: Run) -> None:
         unit = f" ({meter.unit})" if meter.unit else ""
         sys.stdout.write(f"{palette.paint(name, 'bold')}{printable(unit)}\n")
         headers = ["from", "to", *meter.group_by, "quantity", "events"]
+        decimals = max(
+            (len(_short(r.quantity).partition(".")[2]) for r in results if r.quantity is not None), default=0
+        )
         rows = [
             [
                 _day(result.window_start),
                 _day(result.window_end),
                 *(_scalar_text(value) for _, value in result.group),
-                "-" if result.quantity is None else plain(result.quantity),
+                "-" if result.quantity is None else f"{result.quantity:.{decimals}f}",
                 str(result.events),
             ]
             for result in results

@@ -119,7 +119,13 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
+_EVENTS = {".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".gz", ".zst"}
+
+
 def _read(path: Path) -> SpecFile:
+    if path.suffix in _EVENTS:
+        hint = "it is an event file: write `--events` before each, or put the pattern in quotes"
+        raise Failure(NO_SPEC, path=path, hint=hint)
     try:
         return SpecFile(str(path), path.read_bytes())
     except OSError as error:

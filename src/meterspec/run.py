@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from meterspec.backends.base import unsupported
-from meterspec.backends.sql import DIALECTS, backend, events_views, meter_view
+from meterspec.backends.sql import DIALECTS, backend, events_views, meter_view, needs_as_of
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.backends.sql.meters import AS_OF, CYCLES
@@ -72,6 +72,8 @@ class Run:
 
     as_of: datetime | None
     """The instant that rolling and lifetime windows end at; None without an event."""
+    uses_as_of: bool = False
+    """Whether a computed meter depends on it."""
     results: list[Result] = field(default_factory=list)
     quality: list[Quality] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -121,6 +123,7 @@ def run(
             results += _results(connection, meter, begins)
         return Run(
             as_of=end,
+            uses_as_of=any(needs_as_of(meter) for meter in computed),
             results=results,
             quality=[_quality(connection, files.family) for files in events],
             rejects=[reject for files in events for reject in _rejects(connection, files.family)],

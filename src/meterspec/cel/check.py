@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
-from meterspec.cel.bounds import NO_FACTS, Facts, Memo, bounds, facts, outcome, present
+from meterspec.cel.bounds import NO_FACTS, Facts, Interval, Memo, bounds, facts, outcome, present
 from meterspec.cel.constants import (
     LONGEST,
     decimal_constant,
@@ -19,7 +20,7 @@ from meterspec.cel.constants import (
     timestamp_text,
     zone_constant,
 )
-from meterspec.cel.evaluate import fold
+from meterspec.cel.evaluate import as_decimal, fold
 from meterspec.cel.examples import filter_spec, value_spec
 from meterspec.cel.functions import FUNCTIONS, LIST_OF, RESOLVE, Overload, Style
 from meterspec.cel.lexer import MAX_DIGITS, MAX_INT, MIN_INT, NUMBER_RANGE, Problem, fits_decimal, short
@@ -641,7 +642,8 @@ class Checker:
         if not items:
             self.always(node, False, "name at least one value")
         elif type(item) is Literal and all(type(one) is Literal for one in items):
-            self.always(node, any(one.value == item.value for one in items if type(one) is Literal))
+            found_in = any(one.value == item.value for one in items if type(one) is Literal)
+            self.always(node, found_in, "no field is in it")
         return call
 
     def in_set(self, field: FieldRef, literal: Literal) -> bool:
@@ -740,9 +742,9 @@ class Checker:
                 return
             always = outcome(call, self.env)
             if always is not None:
-                self.always(node, always)
+                self.always(node, always, between(bounds(field, self.env)))
         elif left == right:
-            self.always(node, call.overload == "equals" or "_equals_" in call.overload)
+            self.always(node, call.overload == "equals" or "_equals_" in call.overload, "both sides are the same")
 
     def at_edge(self, field: FieldRef, literal: Expr) -> bool:
         """Whether a constant lies at or beyond a bound of a field; most lie between, and need no closer look."""
@@ -780,9 +782,10 @@ class Checker:
             return Call(overload, args, result, at, anchor)
         value = folded.value
         if not representable(value, result):
-            return self.refuse(node, NUMBER_RANGE, *anchor, number=self.quote(node), limit=LIMITS[result])
+            hint = "write one of them as a decimal, with `.0`" if result is INT and len(args) == 2 else None
+            return self.refuse(node, NUMBER_RANGE, *anchor, hint, number=self.quote(node), limit=LIMITS[result])
         if result is BOOL and node.kind not in ("logic", "unary", "conditional"):
-            self.always(node, bool(value))
+            self.always(node, bool(value), "no field is in it")
         return Literal(value, result, at)
 
     def function(self, node: Node) -> Expr:
@@ -982,7 +985,10 @@ class Checker:
         )
 
     def arguments(self, node: Node, name: str, got: int, wanted: str) -> Expr:
-        return self.refuse(node, WRONG_ARGUMENTS, *self.anchor(node), function=name, wanted=wanted, got=got or "none")
+        overloads = [] if name in IDENTITY or name == "has" else list(FUNCTIONS.get(name, ()))
+        hint = self.signatures((), overloads)
+        start, end = self.anchor(node)
+        return self.refuse(node, WRONG_ARGUMENTS, start, end, hint, function=name, wanted=wanted, got=got or "none")
 
     def no_overload(self, node: Node, name: str, args: tuple[Expr, ...], nodes: tuple[Node, ...]) -> Expr:
         """Reports that no overload takes these arguments: too many, too few, null, or other types."""
@@ -1005,11 +1011,11 @@ class Checker:
         types = " and ".join(named(arg.type) for arg in args)
         if len(args) == 2 and args[0].type is args[1].type:
             types = named(args[0].type).replace("an ", "two ").replace("a ", "two ") + "s"
-        hint = self.advice(node, name, args, nodes) or self.signatures(name, args, overloads)
+        hint = self.advice(node, name, args, nodes) or self.signatures(args, overloads)
         start, end = self.anchor(node)
         return self.refuse(node, NO_OVERLOAD, start, end, hint, function=symbol, types=types)
 
-    def signatures(self, name: str, args: tuple[Expr, ...], overloads: list[Overload]) -> str | None:
+    def signatures(self, args: tuple[Expr, ...], overloads: list[Overload]) -> str | None:
         """The forms a function has, where they are few enough to read."""
         if not overloads or overloads[0].style is Style.OPERATOR:
             return None
@@ -1025,6 +1031,8 @@ class Checker:
             left, right, first, second = right, left, second, first
         kinds = left.type, right.type
         text = self.quote(second)
+        if name == "in":
+            return f"`{self.quote(nodes[0])}` is {named(args[0].type)}: the list has to hold {args[0].type}s"
         if right.type is STRING and type(right) is Literal:
             value = str(right.value)
             if left.type in (INT, DECIMAL) and value.strip().lstrip("-").replace(".", "", 1).isdecimal():
@@ -1061,6 +1069,15 @@ def unknown(node: Node) -> Expr:
     return Literal(None, UNKNOWN, (node.start, node.end))
 
 
+def between(interval: Interval) -> str | None:
+    """The bounds of a number, for a hint; those of 64 bits go without saying."""
+    low = None if interval.low in (None, MIN_INT) else as_decimal(Fraction(interval.low))
+    high = None if interval.high in (None, MAX_INT) else as_decimal(Fraction(interval.high))
+    if low is None or high is None:
+        return f"it is at least {low:f}" if low is not None else f"it is at most {high:f}" if high is not None else None
+    return f"it lies between {low:f} and {high:f}"
+
+
 def widened(expr: Expr) -> Expr:
     """An int as the same decimal; a decimal as it is."""
     if expr.type is not INT:
@@ -1095,8 +1112,8 @@ def named(kind: Type) -> str:
 
 
 LIMITS = {
-    INT: f"an int lies between {MIN_INT} and {MAX_INT}",
-    DECIMAL: f"a decimal has at most {MAX_DIGITS} digits, before and after the point together",
+    INT: "an int has 64 bits",
+    DECIMAL: f"a decimal has at most {MAX_DIGITS} digits",
     TIMESTAMP: "an instant lies in the years 0001 to 9999",
     DURATION: "a duration is at most 10,000 years long",
 }

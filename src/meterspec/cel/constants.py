@@ -99,7 +99,7 @@ def timestamp_constant(text: str, start: int, end: int) -> int:
     digits = (fraction or "").rstrip("0")
     if len(digits) > 6:
         hint = f"write at most 6 decimals: `{date}T{time}.{digits[:6]}{offset}`"
-        raise Problem(BAD_TIMESTAMP, start, end, hint, text=short(text), reason="instants are kept to the microsecond")
+        raise Problem(BAD_TIMESTAMP, start, end, hint, text=short(text), reason="it is finer than a microsecond")
     try:
         instant = datetime.fromisoformat(f"{date}T{time}.{digits:0<6}{offset.upper().replace('Z', '+00:00')}")
     except ValueError:
@@ -137,7 +137,7 @@ def duration_constant(text: str, start: int, end: int) -> int:
         raise Problem(BAD_DURATION, start, end, hint, text=short(text), reason="it takes numbers with h, m, s, ms, us")
     total = sum((Decimal(number) * MICROSECONDS[unit] for number, unit in re.findall(PIECE, text)), Decimal(0))
     if total != int(total):
-        raise Problem(BAD_DURATION, start, end, text=short(text), reason="a length of time is kept to the microsecond")
+        raise Problem(BAD_DURATION, start, end, text=short(text), reason="it is finer than a microsecond")
     if total > LONGEST:
         raise Problem(BAD_DURATION, start, end, text=short(text), reason="it is longer than 10,000 years")
     return -int(total) if text[0] == "-" else int(total)
@@ -174,8 +174,11 @@ def zone_hint(text: str) -> str:
         return "write an offset like `-05:00`, at most 14 hours"
     from zoneinfo import available_timezones  # noqa: PLC0415 - 40 ms, only once something is wrong
 
-    near = did_you_mean(text, sorted(available_timezones())) if len(text) <= 100 else None
-    return near or "write an IANA name like `Europe/Berlin`, or an offset like `-05:00`"
+    zones = sorted(available_timezones()) if len(text) <= 100 else []
+    town = text.rpartition("/")[2].replace(" ", "_").lower()
+    near = [name for name in zones if name.rpartition("/")[2].lower() == town and "/" in name]
+    hint = f"did you mean `{near[0]}`?" if near else did_you_mean(text, zones) if "/" in text else None
+    return hint or "write an IANA name like `Europe/Berlin`, or an offset like `-05:00`"
 
 
 def int_constant(text: str, start: int, end: int) -> int:

@@ -46,8 +46,8 @@ NUMBER_RANGE = Rule(
     slug="number-out-of-range",
     title="A number in an expression is out of range",
     message="`{number}` is out of range: {limit}",
-    why="An int has 64 bits and a decimal 38 digits, as on every engine; a constant beyond that could not be computed "
-    "with.",
+    why="An int has 64 bits, up to 9223372036854775807, and a decimal 38 digits before and after the point together, as "
+    "on every engine; a constant beyond that could not be computed with.",
     bad=filter_spec("tokens < 9223372036854775808", tokens="integer"),
     good=filter_spec("tokens < 9223372036854775807", tokens="integer"),
 )
@@ -157,7 +157,7 @@ def number(token: Token, minus: int | None = None) -> int | Decimal | None:
         whole = -whole
     if not MIN_INT <= whole <= MAX_INT:
         hint = f"write `{text}.0` for a decimal" if text.isdecimal() and len(text) <= MAX_DIGITS else None
-        limit = f"an int lies between {MIN_INT} and {MAX_INT}"
+        limit = "an int has 64 bits"
         raise Problem(NUMBER_RANGE, start, end, hint, number=short(text), limit=limit)
     return whole
 
@@ -168,7 +168,7 @@ def decimal(text: str, start: int, end: int, minus: int | None) -> Decimal:
     except InvalidOperation:  # an exponent of 20 digits
         exact = None
     if exact is None or not fits_decimal(exact):
-        limit = f"a decimal has at most {MAX_DIGITS} digits, before and after the point together"
+        limit = f"a decimal has at most {MAX_DIGITS} digits"
         raise Problem(NUMBER_RANGE, start, end, number=short(text), limit=limit)
     return exact.copy_negate() if minus is not None and exact else exact
 

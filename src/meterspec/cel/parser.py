@@ -116,6 +116,7 @@ INSTEAD = {
     "=<": "write `<=`",
     "??": "write `has(field) ? field : 0`",
     "?:": "write `has(field) ? field : 0`",
+    "#": "a comment begins with `//`",
     ";": "an expression is one formula: take out the `;`",
 }
 """What people write from habit, and what it is in CEL."""
@@ -403,6 +404,8 @@ class Parser:
         middle = left.args[1]
         first, second, third = (self.text[node.start : node.end] for node in (left, middle, right))
         hint = f"write `{short(first)} && {short(second)} {symbol} {short(third)}`"
+        if symbol in {"==", "!="} or left.value in {"==", "!="}:
+            hint = f"write `({short(first)}) {symbol} {short(third)}`, or join two comparisons with `&&`"
         return Problem(CHAINED_COMPARISON, start, end, hint, text=short(self.text[left.start : right.end]))
 
     def unexpected(self, wanted: str = "") -> Problem:
