@@ -240,6 +240,40 @@ def test_explain_a_rule_by_code_and_by_name() -> None:
     assert "Reported:" in meterspec("explain", "MS201").stdout
 
 
+def test_explain_a_change() -> None:
+    said = meterspec("explain", "MD301").stdout
+    assert said == meterspec("explain", "tier-price-raised").stdout
+    assert "Before:" in said and "After:" in said and "MD302" in said
+
+
+def test_diff_says_what_a_change_means(tmp_path: Path) -> None:
+    dearer = tmp_path / "meterspec.toml"
+    dearer.write_text(Path(PUBLISHED).read_text(encoding="utf-8").replace("0.45", "0.50"), encoding="utf-8")
+    done = meterspec("diff", PUBLISHED, str(dearer), "--format", "json", "--fail-on", "breaking")
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    (change,) = document["changes"]
+    assert {key: change[key] for key in ("code", "impact", "affects", "subject", "path", "before", "after")} == {
+        "code": "MD301",
+        "impact": "breaking",
+        "affects": "invoices",
+        "subject": METER,
+        "path": "billing.tiers[0].unit_amount",
+        "before": "0.45",
+        "after": "0.50",
+    }
+    assert document["summary"] == {"breaking": 1, "review": 0, "safe": 0}
+    assert meterspec("diff", str(dearer), PUBLISHED, "--fail-on", "breaking").returncode == 0
+
+
+def test_diff_is_silent_on_comments_and_layout(tmp_path: Path) -> None:
+    same = tmp_path / "meterspec.toml"
+    text = Path(PUBLISHED).read_text(encoding="utf-8")
+    same.write_text("# A comment.\n" + text.replace("0.30", "0.300").replace(" = ", "  =  "), encoding="utf-8")
+    done = meterspec("diff", PUBLISHED, str(same), "--format", "json", "--fail-on", "safe")
+    assert (done.returncode, json.loads(done.stdout)["changes"]) == (0, [])
+
+
 def test_explain_a_meter_from_field_to_view() -> None:
     said = meterspec("explain", METER, PUBLISHED).stdout
     for word in (

@@ -8,11 +8,12 @@ from textwrap import dedent
 
 import pytest
 
-from meterspec.catalogue import by_code, page, rules
+from meterspec.catalogue import by_code, page, rules, rules_page
 from meterspec.diagnostics import Diagnostic, Diagnostics, Rule
 from meterspec.ir import Program
 from meterspec.pipeline import compile_program
 from meterspec.render import order
+from tests.conftest import ROOT
 from tests.corpus import check_text
 
 IN_A_SPEC = [rule for rule in rules() if rule.bad]
@@ -71,3 +72,8 @@ def test_a_rule_reads_as_documentation(rule: Rule) -> None:
     assert rule.why.endswith(".")
     assert rule.code in page(rule)
     assert by_code(rule.code.lower()) is rule is by_code(rule.slug)
+
+
+def test_the_page_of_rules_is_made_of_the_rules() -> None:
+    committed = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert committed == rules_page(), "run `python -m meterspec.catalogue > docs/rules.md`"

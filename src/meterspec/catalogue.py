@@ -1,30 +1,41 @@
-"""The catalogue of rules, collected from the modules that raise them, and the pages `explain` prints."""
+"""The catalogue of rules, collected from the modules that raise them, and the pages made of it.
+
+`python -m meterspec.catalogue` prints the page of all rules, docs/rules.md.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from itertools import groupby
 from pkgutil import walk_packages
 from textwrap import dedent, fill
+from types import ModuleType
 
 import meterspec
 from meterspec.diagnostics import Rule
 from meterspec.ir import Meter, Program
 
-__all__ = ["by_code", "meter_page", "page", "rules"]
+__all__ = ["by_code", "loaded", "markdown", "meter_page", "page", "rules", "rules_page"]
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule of the compiler, by code."""
-    found: dict[str, Rule] = {}
-    for module in walk_packages(meterspec.__path__, "meterspec."):
-        if module.name == "meterspec.__main__":
-            continue
-        for value in vars(import_module(module.name)).values():
-            if isinstance(value, Rule):
-                found[value.code] = value
+    names = [module.name for module in walk_packages(meterspec.__path__, "meterspec.")]
+    return _rules_in(import_module(name) for name in names if name != "meterspec.__main__")
+
+
+def loaded() -> tuple[Rule, ...]:
+    """The rules of the modules that are in memory, by code: at no cost, those of whatever ran."""
+    return _rules_in(module for name, module in list(sys.modules.items()) if name.startswith("meterspec."))
+
+
+def _rules_in(modules: Iterable[ModuleType]) -> tuple[Rule, ...]:
+    found = {value.code: value for module in modules for value in vars(module).values() if isinstance(value, Rule)}
     return tuple(found[code] for code in sorted(found))
 
 
@@ -40,6 +51,45 @@ def page(rule: Rule) -> str:
         if example:
             body = "\n".join(f"    {line}".rstrip() for line in dedent(example).strip().splitlines())
             parts.append(f"{words}:\n\n{body}\n")
+    return "\n".join(parts)
+
+
+_PHASES = {
+    "0": "What keeps a command from its job",
+    "1": "What a spec may be written as",
+    "2": "Names, families and meters",
+    "3": "Expressions",
+    "4": "Money",
+    "5": "Compliance",
+    "6": "What a target can express",
+    "7": "Events",
+}
+"""What the first digit of a code stands for."""
+
+
+_RULES_PAGE = """\
+# Rules
+
+Every code that meterspec reports; `meterspec explain CODE` prints one of them. [diagnostics.md](diagnostics.md) shows
+how findings are printed, set to another level, and allowed where they stand.
+"""
+
+
+def rules_page() -> str:
+    """The page of all rules, in Markdown."""
+    parts = [_RULES_PAGE]
+    for digit, group in groupby(rules(), lambda rule: rule.code[2]):
+        parts.append(f"## MS{digit}xx: {_PHASES[digit]}\n")
+        parts += [f"### {rule.code} {rule.slug}\n\n{markdown(rule)}" for rule in group]
+    return "\n".join(parts)
+
+
+def markdown(rule: Rule) -> str:
+    """What a rule finds, why, and an example of each side, in Markdown."""
+    parts = [f"**{rule.title}** ({rule.severity.value}). {rule.why}\n"]
+    for words, example in (("Reported", rule.bad), ("Not reported", rule.good)):
+        if example:
+            parts.append(f"{words}:\n\n```toml\n{dedent(example).strip()}\n```\n")
     return "\n".join(parts)
 
 
@@ -67,3 +117,7 @@ def _fact(key: str, value: object) -> list[str]:
     if isinstance(value, dict):
         return [f"  {key:<10} {', '.join(f'{k} {json.dumps(v)}' for k, v in value.items())}"]
     return [f"  {key:<10} {'-' if value is None else value}"]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(rules_page())

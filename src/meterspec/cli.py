@@ -27,6 +27,10 @@ class ValidateFormat(StrEnum):
     FULL = "full"
     CONCISE = "concise"
     JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 class TableFormat(StrEnum):
@@ -61,6 +65,10 @@ def _examples(*lines: str) -> str:
     return "Examples:\n\n" + "\n\n".join(f"    {line}" for line in lines)
 
 
+def _split(lists: list[str] | None) -> list[str]:
+    return [name.strip() for names in lists or [] for name in names.split(",")]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"meterspec {__version__}\n")
@@ -76,15 +84,27 @@ def main(
     """The compiler for usage metering: one typed file becomes exact SQL, Stripe configuration and evidence."""
 
 
-@app.command(epilog=_examples("meterspec validate", "meterspec validate specs/ --format json"))
+@app.command(epilog=_examples("meterspec validate", "meterspec validate specs/ --strict --ignore MS223 --format sarif"))
 def validate(
     paths: Paths = None,
-    format: Annotated[ValidateFormat, typer.Option(help="How findings are printed.")] = ValidateFormat.FULL,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only.")] = False,
+    format: Annotated[
+        ValidateFormat | None,
+        typer.Option(help="How findings are printed; without it, what METERSPEC_OUTPUT_FORMAT says, or full."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors; hints stay hints.")] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODES", help="Only these warnings and hints: MS223, MS32 or a name, by commas."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODES", help="Not these warnings and hints. Errors cannot be ignored."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only, no summary.")] = False,
 ) -> None:
     """Print every diagnostic of a spec."""
-    commands.guarded(commands.validate, paths or [], format.value, strict, quiet)
+    chosen = format.value if format else None
+    commands.guarded(commands.validate, paths or [], chosen, strict, quiet, _split(select), _split(ignore))
 
 
 @app.command("compile", epilog=_examples("meterspec compile --out build", "meterspec compile --out build --check"))

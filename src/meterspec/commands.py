@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from meterspec import lint
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
 from meterspec.pipeline import TARGETS, compile_program, load
 from meterspec.project import SpecFile, collect
@@ -18,7 +20,6 @@ from meterspec.render import (
     Palette,
     as_json,
     concise,
-    diagnostics_json,
     full,
     instant,
     order,
@@ -73,6 +74,8 @@ NO_SUCH_RULE = Rule(
 )
 
 _CLEAN, _FINDINGS, _FAILED = 0, 1, 2
+_FORMAT = "METERSPEC_OUTPUT_FORMAT"
+"""The environment variable that says how `validate` prints what it found."""
 
 
 class Exit(Exception):  # noqa: N818 - the end of a command, not an error of it
@@ -89,6 +92,8 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
     import gc  # noqa: PLC0415
 
     gc.disable()
+    if isinstance(sys.stdout, TextIOWrapper):  # documents are UTF-8 wherever they go, and a name of odd bytes is shown
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         command(*arguments, **options)
         sys.stdout.flush()
@@ -110,24 +115,29 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
 
 def validate(
     paths: Sequence[str],
-    format: str = "full",
+    format: str | None = None,
     strict: bool = False,
     quiet: bool = False,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
 ) -> None:
-    """Prints every diagnostic of a spec."""
-    out = Diagnostics()
+    """Prints every diagnostic of a spec; `METERSPEC_OUTPUT_FORMAT` says how, where no format is given."""
+    format = format or _format_of_environment()
+    _rule_names("--select", select)
+    _rule_names("--ignore", ignore)
     files = collect(paths)
+    out = Diagnostics()
     load(files, out)
-    found = order(out)
-    if format == "json":
-        sys.stdout.write(as_json(diagnostics_json(found)))
-    else:
+    found = lint.choose(order(out), strict=strict, select=select, ignore=ignore)
+    if format in {"full", "concise"}:
         _write_diagnostics(found, sys.stdout, format)
-        if not quiet:
-            what = f"{len(files)} file{'s' if len(files) != 1 else ''}"
-            sys.stderr.write(f"{what}: {summary(found)}\n")
-    failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
-    if any(d.severity in failing for d in found):
+    else:
+        from meterspec.formats import DOCUMENTS  # noqa: PLC0415
+
+        sys.stdout.write(DOCUMENTS[format](found, Path.cwd()))
+    if not quiet:
+        sys.stderr.write(f"{len(files)} file{'s' if len(files) != 1 else ''}: {summary(found)}\n")
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         raise Exit(_FINDINGS)
 
 
@@ -144,6 +154,7 @@ def compile_(paths: Sequence[str], folder: str, targets: Sequence[str], dialects
     program, out = _program(files)
     artifacts = compile_program(program, files, out, targets=targets, dialects=dialects)
     _stop_on_errors(out)
+    _write_diagnostics(order(out), sys.stderr)
     if not check:
         write(artifacts, Path(folder))
         sys.stderr.write(f"{len(artifacts)} files in {printable(folder)}\n")
@@ -262,6 +273,13 @@ def explain(subject: str, paths: Sequence[str]) -> None:
     if rule is not None:
         sys.stdout.write(page(rule))
         return
+    from meterspec.diff.pages import by_code as change_by_code  # noqa: PLC0415
+    from meterspec.diff.pages import page as change_page  # noqa: PLC0415
+
+    change = change_by_code(subject)
+    if change is not None:
+        sys.stdout.write(change_page(change))
+        return
     if re.fullmatch(r"M[SD][0-9]+", subject, re.IGNORECASE):
         raise Failure(NO_SUCH_RULE, code=subject, hint="`meterspec validate` prints the codes of what it finds")
     from meterspec.catalogue import meter_page  # noqa: PLC0415
@@ -303,6 +321,28 @@ def _stop_on_errors(out: Diagnostics) -> None:
         _write_diagnostics(errors, sys.stderr)
         sys.stderr.write(f"{summary(errors)}\n")
         raise Exit(_FINDINGS)
+
+
+def _format_of_environment() -> str:
+    format = os.environ.get(_FORMAT) or "full"
+    if format != "full":
+        from meterspec.formats import NAMES  # noqa: PLC0415
+
+        _one_of(_FORMAT, format, NAMES)
+    return format
+
+
+def _rule_names(argument: str, names: Sequence[str]) -> None:
+    """Lets pass what names warnings or hints; an error can be chosen, and stays, but not be ignored."""
+    for name in names:
+        rules = lint.named(name)
+        if not rules:
+            reason = ": no rule is called that"
+            raise Failure(BAD_ARGUMENT, argument=argument, value=name, reason=reason, hint=lint.nearest(name))
+        if argument == "--ignore" and all(rule.severity is Severity.ERROR for rule in rules):
+            reason = ": an error cannot be switched off"
+            hint = "an error says that the spec has no meaning, or not the one it seems to have: mend what it reports"
+            raise Failure(BAD_ARGUMENT, argument=argument, value=name, reason=reason, hint=hint)
 
 
 def _one_of(argument: str, value: str, known: Sequence[str]) -> None:

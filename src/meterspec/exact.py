@@ -183,8 +183,13 @@ def scaled(expr: Expr, environment: Environment) -> Scaled:
 
 def common(left: Scaled, right: Scaled) -> tuple[Fraction, Whole, Whole]:
     """Both numbers as whole numbers times one ratio."""
-    ratio = _gcd(left.ratio, right.ratio)
-    return ratio, _times(left.whole, left.ratio / ratio), _times(right.whole, right.ratio / ratio)
+    one, two = left.ratio, right.ratio
+    if one == two:
+        return one, left.whole, right.whole
+    first, second = one.numerator * two.denominator, two.numerator * one.denominator
+    shared = gcd(first, second)
+    ratio = Fraction(shared, one.denominator * two.denominator)
+    return ratio, _times(left.whole, first // shared), _times(right.whole, second // shared)
 
 
 def rounding(ratio: Fraction, precision: int) -> tuple[int, int]:
@@ -202,10 +207,10 @@ def _constant(value: Fraction) -> Scaled:
 def _column(name: str, environment: Environment) -> Scaled:
     variable = environment[name]
     assert variable.low is not None and variable.high is not None
-    unit = Fraction(1, 10**variable.scale)
-    low, high = Fraction(variable.low) / unit, Fraction(variable.high) / unit
-    bounds = Interval(_ceil(low), _floor(high))
-    return Scaled(unit, Column(name, variable.scale, bounds))
+    steps = 10**variable.scale
+    (low, below), (high, above) = variable.low.as_integer_ratio(), variable.high.as_integer_ratio()
+    bounds = Interval(-(-low * steps // below), high * steps // above)
+    return Scaled(Fraction(1, steps), Column(name, variable.scale, bounds))
 
 
 def _call(call: Call, environment: Environment) -> Scaled:
@@ -244,13 +249,13 @@ _TO_WHOLE = {
 def _unary(name: str, operands: list[Scaled]) -> Scaled:
     (operand,) = operands
     if name in {"negate_int64", "negate_decimal"}:
-        return Scaled(operand.ratio, _times(operand.whole, Fraction(-1)))
+        return Scaled(operand.ratio, _times(operand.whole, -1))
     if name in {"math_abs_int64", "math_abs_decimal"}:
         inside = operand.whole.bounds
         least = 0 if inside.low <= 0 <= inside.high else min(abs(inside.low), abs(inside.high))
         return Scaled(operand.ratio, Absolute(operand.whole, Interval(least, inside.magnitude)))
     if name in _TO_WHOLE and operand.ratio.denominator != 1:
-        dividend = _times(operand.whole, Fraction(operand.ratio.numerator))
+        dividend = _times(operand.whole, operand.ratio.numerator)
         divisor = Constant(operand.ratio.denominator)
         low, high = operand.bounds
         mode = _TO_WHOLE[name]
@@ -272,9 +277,9 @@ def _multiply(left: Scaled, right: Scaled) -> Scaled:
     ratio = left.ratio * right.ratio
     match left.whole, right.whole:
         case Constant(value), whole:
-            return Scaled(ratio, _times(whole, Fraction(value)))
+            return Scaled(ratio, _times(whole, value))
         case whole, Constant(value):
-            return Scaled(ratio, _times(whole, Fraction(value)))
+            return Scaled(ratio, _times(whole, value))
         case one, two:
             corners = [a * b for a in _ends(one) for b in _ends(two)]
             return Scaled(ratio, Product(one, two, Interval(min(corners), max(corners))))
@@ -284,10 +289,10 @@ def _divide(left: Scaled, right: Scaled) -> Scaled:
     """A division: by a constant it only changes the ratio, by anything else it is rounded per event."""
     if isinstance(right.whole, Constant):
         assert right.whole.value != 0
-        return Scaled(left.ratio / right.ratio, _times(left.whole, Fraction(right.whole.value)))
+        return Scaled(left.ratio / right.ratio, _times(left.whole, right.whole.value))
     quotient = left.ratio / right.ratio * 10**DIVISION_SCALE
-    dividend = _times(left.whole, Fraction(quotient.numerator))
-    divisor = _times(right.whole, Fraction(quotient.denominator))
+    dividend = _times(left.whole, quotient.numerator)
+    divisor = _times(right.whole, quotient.denominator)
     most = dividend.bounds.magnitude // max(1, _least_magnitude(divisor)) + 1
     bounds = Interval(-most if _may_be_negative(dividend, divisor) else 0, most)
     return Scaled(Fraction(1, 10**DIVISION_SCALE), RoundDivision(dividend, divisor, "half_up", bounds))
@@ -327,7 +332,7 @@ _FOREIGN = {
 
 def _extreme(operands: list[Scaled], *, greatest: bool) -> Scaled:
     ratio = reduce(_gcd, (operand.ratio for operand in operands))
-    wholes = tuple(_times(operand.whole, operand.ratio / ratio) for operand in operands)
+    wholes = tuple(_times(operand.whole, (operand.ratio / ratio).numerator) for operand in operands)
     pick = max if greatest else min
     bounds = Interval(pick(w.bounds.low for w in wholes), pick(w.bounds.high for w in wholes))
     return Scaled(ratio, Extreme(greatest, wholes, bounds))
@@ -336,17 +341,14 @@ def _extreme(operands: list[Scaled], *, greatest: bool) -> Scaled:
 def _whole(number: Scaled) -> Whole:
     """The whole number of an int expression, its ratio multiplied in."""
     assert number.ratio.denominator == 1
-    return _times(number.whole, number.ratio)
+    return _times(number.whole, number.ratio.numerator)
 
 
-def _times(whole: Whole, factor: Fraction) -> Whole:
+def _times(whole: Whole, factor: int) -> Whole:
     """A whole number times a whole constant."""
-    assert factor.denominator == 1
     if factor == 1:
         return whole
-    if isinstance(whole, Constant):
-        return Constant(whole.value * factor.numerator)
-    return _sum(((factor.numerator, whole),))
+    return Constant(whole.value * factor) if isinstance(whole, Constant) else _sum(((factor, whole),))
 
 
 def _sum(terms: tuple[tuple[int, Whole], ...]) -> Whole:

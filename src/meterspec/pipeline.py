@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from meterspec import lint
 from meterspec.check import check
 from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Program
 from meterspec.project import SpecFile
+from meterspec.source import Part, Path, Source
 from meterspec.spec import toml
 from meterspec.spec.reader import read_document
+from meterspec.spec.shape import Document
+from meterspec.spec.spans import locate
 
 if TYPE_CHECKING:
     from meterspec.backends.base import Artifact
@@ -26,6 +30,20 @@ def load(files: Sequence[SpecFile], out: Diagnostics) -> Program | None:
 
     The pipeline stops between phases that failed, never inside one: all files are read before any is given up.
     """
+    documents, settings = _documents(files, out), _settings(files, out)
+    if out.has_errors:
+        return None
+    program = check(documents, out)
+    whole = not out.has_errors
+    policy = lint.policy(settings, documents, out)
+    out.found = policy.judge(out.found)
+    if whole:  # an error hides findings, so what allows them is unused only where there is none
+        out.extend(policy.unused())
+    return None if out.has_errors else program
+
+
+def _documents(files: Sequence[SpecFile], out: Diagnostics) -> list[tuple[Source, Document]]:
+    """The shapes of the files that have one."""
     documents = []
     for file in files:
         parsed = toml.read(file.name, file.data, out)
@@ -35,10 +53,24 @@ def load(files: Sequence[SpecFile], out: Diagnostics) -> Program | None:
         document = read_document(source, values, out)
         if document is not None:
             documents.append((source, document))
-    if out.has_errors:
-        return None
-    program = check(documents, out)
-    return None if out.has_errors else program
+    return documents
+
+
+def _settings(files: Sequence[SpecFile], out: Diagnostics) -> list[tuple[Source, Document]]:
+    """What the pyproject.toml of each file sets, read as if `[tool.meterspec]` were a document."""
+    found = {file.settings.name: file.settings for file in files if file.settings is not None}
+    documents = []
+    for settings in found.values():
+        if settings.lint is not None:
+            source = Source(settings.name, settings.text, _locate_settings)
+            document = read_document(source, {"lint": settings.lint}, out)
+            if document is not None:
+                documents.append((source, document))
+    return documents
+
+
+def _locate_settings(text: str, path: Path, part: Part, inside: tuple[int, int] | None) -> tuple[int, int]:
+    return locate(text, ("tool", "meterspec", *path), part, inside)
 
 
 def compile_program(
@@ -67,6 +99,10 @@ def compile_program(
         stripe.check(program, out)
         if not out.has_errors:
             artifacts += stripe.BACKEND.emit(program)
+    if out.found:
+        known = Diagnostics()  # `load` has reported what is wrong with them
+        policy = lint.policy(_settings(files, known), _documents(files, known), known)
+        out.found = policy.judge(out.found)
     if out.has_errors:
         return []
     return [*artifacts, manifest.emit(program, [(file.name, file.data) for file in files], artifacts)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +59,8 @@ def instant(moment: datetime) -> str:
 
 def as_json(document: object) -> str:
     """A document as JSON: keys sorted, a line break at the end."""
+    import json  # noqa: PLC0415 - not for text
+
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -10,14 +10,13 @@ import ast
 import inspect
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cache, reduce
 from itertools import pairwise
 from operator import or_
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, assert_never, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Union, assert_never, cast, get_args, get_origin, get_type_hints
 
-from meterspec.events import INSTANT
 from meterspec.ir import Family, Field, FieldType
 from meterspec.spec.shape import Document, Length, Matching, Range
 
@@ -59,14 +58,14 @@ def _described(cls: type) -> type:
     hints, words = get_type_hints(cls, include_extras=True), _words(cls)
     keys: list[tuple[str, Any, Any]] = []
     for key in fields(cls):
-        kind = Annotated[_type(hints[key.name]), Described(description=words[key.name])]
+        kind: Any = Annotated[_type(hints[key.name]), Described(description=words[key.name])]
         if key.default_factory is not MISSING:
             keys.append((key.name, kind, field(default_factory=key.default_factory)))
         else:
             keys.append((key.name, kind, field(default=key.default)))
     made = make_dataclass(cls.__name__, keys, kw_only=True)
     made.__doc__ = cls.__doc__
-    made.__pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[attr-defined]
+    made.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
     return made
 
 
@@ -83,8 +82,8 @@ def _words(cls: type) -> dict[str, str]:
 
 
 def _type(kind: Any) -> Any:
-    """A type of the shape in pydantic's terms; TOML has no null, and writes a decimal also without a point."""
-    from pydantic import WithJsonSchema  # noqa: PLC0415
+    """A type of the shape in pydantic's terms, strict: TOML has no null, and writes a decimal also without a point."""
+    from pydantic import Strict, WithJsonSchema  # noqa: PLC0415
 
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -98,10 +97,10 @@ def _type(kind: Any) -> Any:
     if is_dataclass(kind):
         return _described(cast(type, kind))
     if kind is Decimal:
-        return Annotated[int | Decimal, WithJsonSchema({"type": "number"})]
+        return Annotated[Annotated[int, Strict()] | Annotated[Decimal, Strict()], WithJsonSchema({"type": "number"})]
     if kind in {datetime, date}:
-        return Annotated[kind, WithJsonSchema({"type": "string"})]
-    return kind
+        return Annotated[kind, Strict(), WithJsonSchema({"type": "string"})]
+    return Annotated[kind, Strict()] if kind in {str, int, bool} else kind
 
 
 def _constraint(marker: object) -> Any:
@@ -152,18 +151,74 @@ def _merged(members: list[Schema]) -> Schema:
 
 # Events ---------------------------------------------------------------------------------------------------------
 
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+
 
 def event_schema(family: Family) -> Schema:
-    """The JSON Schema of one event of a family: it takes every event that a run accepts.
+    """The JSON Schema of one event of a family, as JSON lines hold it.
 
-    It may take an event that a run rejects: JSON Schema has no bounds for a number written as text.
+    It takes what a run accepts, but for a float that only its rounding brings within `min` and `max`. It cannot refuse
+    all that a run rejects: JSON Schema has no bounds for a number that is written as text.
     """
     schema: Schema = {
         "$schema": _DRAFT,
         "$id": f"urn:meterspec:event:{family.name}",
         "title": family.name,
         "type": "object",
-        "properties": {field.name: _field_schema(family, field) for field in family.fields},
+        "properties": {field.name: _value(family, field) for field in family.fields},
         "required": [field.name for field in family.fields if field.required],
     }
     return schema | ({"description": family.description} if family.description else {})
+
+
+def _value(family: Family, field: Field) -> Schema:
+    """The schema of one field's value; where it may be missing it may be null."""
+    schema = _written(field.type)
+    if field.values is not None:
+        schema["enum"] = list(field.values)
+    if not field.required:
+        schema["type"] = [*schema["type"], "null"]
+        schema |= {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    if field.minimum is not None:
+        schema["minimum"] = _json_number(field.minimum, ROUND_FLOOR)
+    if field.maximum is not None:
+        schema["maximum"] = _json_number(field.maximum, ROUND_CEILING)
+    roles = {
+        family.event_id: "Identifies the event: repeats count once",
+        family.event_time: "When it happened",
+        family.customer: "The customer",
+        family.ingest_time: "When it arrived",
+    }
+    unit = f"In {field.unit}" if field.unit else None
+    personal = "Personal data" if field.personal else None
+    words = [word.rstrip(".") for word in (roles.get(field.name), field.description, unit, personal) if word]
+    return schema | ({"description": f"{'. '.join(words)}."} if words else {})
+
+
+def _written(kind: FieldType) -> Schema:
+    """How a value of a type may be written: a number also as plain decimal text."""
+    match kind:
+        case FieldType.STRING:
+            return {"type": ["string"]}
+        case FieldType.BOOLEAN:
+            return {"type": ["boolean"]}
+        case FieldType.TIMESTAMP:
+            return {"type": ["string"], "pattern": _INSTANT}
+        case FieldType.INTEGER:
+            return {"type": ["integer", "string"], "pattern": r"^-?[0-9]+(\.0+)?$"}
+        case FieldType.DECIMAL | FieldType.FLOAT:
+            return {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+        case _:
+            assert_never(kind)
+
+
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+
+
+def _json_number(bound: Decimal, rounding: str) -> int | float:
+    """A bound as JSON writes numbers: as it is, or where a double has too few digits, the next whole number out."""
+    if bound == bound.to_integral_value():
+        return int(bound)
+    near = float(bound)
+    return near if Decimal(repr(near)) == bound else int(bound.to_integral_value(rounding))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
+from typing import NamedTuple
 
 __all__ = ["Part", "Path", "Place", "Position", "Source", "Span"]
 
@@ -85,9 +86,8 @@ class Span:
         return self.source.text[self.start : self.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A route to something in a source; it costs nothing until `span` is asked for.
+class Place(NamedTuple):
+    """A route to something in a source; it costs next to nothing until `span` is asked for.
 
     `inside` is a range of characters of the decoded text that stands there, such as the operator of a CEL
     expression inside its TOML string.

@@ -9,12 +9,12 @@ from functools import reduce
 from math import ceil, floor, inf, trunc
 from typing import Any
 
-from meterspec.cel.evaluate import DIVISION_SCALE, quotient, round_half_up
+from meterspec.cel.evaluate import DIVISION_SCALE, constant, quotient, round_half_up
 from meterspec.cel.lexer import MAX_INT, MIN_INT
 from meterspec.cel.tree import Call, Expr, FieldRef, Literal, node
 from meterspec.cel.types import Environment, Type
 
-__all__ = ["NO_FACTS", "Facts", "Interval", "Memo", "bounds", "facts", "outcome", "present"]
+__all__ = ["NO_FACTS", "Facts", "Interval", "Memo", "bounds", "facts", "outcome", "present", "unwidened"]
 
 Facts = frozenset[tuple[Expr, bool]]
 """Conditions that are known to be true, or false."""
@@ -205,6 +205,8 @@ def measure(expr: Expr, env: Environment, known: Facts, guards: dict[Expr, Inter
             found = Interval(*GETTER_BOUNDS[overload.removeprefix("timestamp_to_").removesuffix("_with_tz")])
         elif expr.type in NUMBERS:
             found = computed(overload, [measure(arg, env, known, guards) for arg in args])
+            if overload == "divide_decimal" and not constant(args[1]):
+                found = at_scale(found)
         else:
             return ANYTHING
     else:
@@ -277,13 +279,7 @@ def computed(overload: str, args: list[Interval]) -> Interval:
             exact = divided(first, last, smallest=1)
             return Interval(mapped(trunc, exact.low), mapped(trunc, exact.high))
         case "divide_decimal":
-            exact = divided(first, last, smallest=0)
-            if last.low is not None and last.low == last.high:
-                return Interval(exact.low, exact.high, exact.excludes_zero)
-            unit = 10**DIVISION_SCALE
-            low = None if exact.low is None else Fraction(floor(exact.low * unit), unit)
-            high = None if exact.high is None else Fraction(ceil(exact.high * unit), unit)
-            return Interval(low, high)
+            return divided(first, last, smallest=0)
         case "decimal_to_int64":
             return Interval(mapped(trunc, first.low), mapped(trunc, first.high))
         case "math_ceil_decimal":
@@ -308,6 +304,14 @@ def computed(overload: str, args: list[Interval]) -> Interval:
                 mapped(lambda end: quotient(end, unit), first.low), mapped(lambda end: quotient(end, unit), first.high)
             )
     return ANYTHING
+
+
+def at_scale(exact: Interval) -> Interval:
+    """The bounds of a quotient that is rounded for each event."""
+    unit = 10**DIVISION_SCALE
+    low = None if exact.low is None else Fraction(floor(exact.low * unit), unit)
+    high = None if exact.high is None else Fraction(ceil(exact.high * unit), unit)
+    return Interval(low, high)
 
 
 def plus(left: Number | None, right: Number | None) -> Number | None:

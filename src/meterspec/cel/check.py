@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from meterspec.cel.bounds import NO_FACTS, Facts, Interval, Memo, bounds, facts, outcome, present
+from meterspec.cel.bounds import NO_FACTS, Facts, Interval, Memo, bounds, facts, outcome, present, unwidened
 from meterspec.cel.constants import (
     LONGEST,
     decimal_constant,
@@ -26,7 +26,7 @@ from meterspec.cel.functions import FUNCTIONS, LIST_OF, RESOLVE, Overload, Style
 from meterspec.cel.lexer import MAX_DIGITS, MAX_INT, MIN_INT, NUMBER_RANGE, Problem, fits_decimal, short
 from meterspec.cel.parser import Node, parse
 from meterspec.cel.profile import DYNAMIC, MACROS, TYPE_NAMES, about, refusal, unknown_function
-from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
+from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment, Type
 from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, did_you_mean
 from meterspec.source import Place
@@ -210,6 +210,19 @@ NOT_CONSTANT = Rule(
     bad=filter_spec("model.matches(pattern)", model="string", pattern="string"),
     good=filter_spec("model.matches('^gpt-')", model="string"),
 )
+PART_OF_DURATION = Rule(
+    code="MS335",
+    slug="milliseconds-of-a-duration",
+    title="The milliseconds of a duration are taken without its seconds",
+    message="getMilliseconds() of a duration leaves out its whole seconds: 90.25 s gives 250",
+    why="In CEL it is the part beyond the whole seconds, not the length in milliseconds. As a quantity it is seldom "
+    "meant.",
+    bad=value_spec("(event_time - started).getMilliseconds()", started="timestamp"),
+    good=value_spec(
+        "(event_time - started).getSeconds() * 1000 + (event_time - started).getMilliseconds()", started="timestamp"
+    ),
+    severity=Severity.WARNING,
+)
 NULL_VALUE = Rule(
     code="MS351",
     slug="null-is-no-value",
@@ -288,7 +301,7 @@ def check(
 class Checker:
     """The state of checking one expression."""
 
-    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "memo", "out", "present", "root", "text")
+    __slots__ = ("at", "env", "failed", "guards", "known", "loose", "memo", "out", "parts", "present", "root", "text")
 
     def __init__(self, text: str, env: Environment, at: Place, out: Diagnostics, present: frozenset[str]) -> None:
         self.text = text
@@ -303,6 +316,8 @@ class Checker:
         """The fields that each of them proves present, by the keys of `memo`."""
         self.loose: set[int] = set()
         """Where optional fields start that may be missing; an operator that minds looks its operands up here."""
+        self.parts: list[tuple[Node, Call]] = []
+        """Where milliseconds of durations are taken."""
         self.failed = False
         self.root: Node
 
@@ -356,7 +371,18 @@ class Checker:
                 )
             else:
                 self.constant_operand(root)
+        if self.parts:
+            self.milliseconds(expr)
         return expr
+
+    def milliseconds(self, expr: Expr) -> None:
+        """Warns of the milliseconds of a duration whose seconds are taken nowhere."""
+        seconds = {node.args[0] for node in walk(expr) if type(node) is Call and node.overload == "duration_to_seconds"}
+        for node, call in self.parts:
+            if call.args[0] not in seconds:
+                text = self.quote(node.args[0])
+                hint = f"the whole length is `{text}.getSeconds() * 1000 + {text}.getMilliseconds()`"
+                self.report(PART_OF_DURATION, *self.anchor(node), hint)
 
     def wrong_result(self, root: Node, expr: Expr, want: tuple[Type, ...]) -> Expr:
         hint = None
@@ -704,7 +730,7 @@ class Checker:
         text, divisor = self.quote(node), self.quote(second)
         zero = "0.0" if DECIMAL in (left.type, right.type) else "0"
         hint = f"write `{self.nested(node, f'{divisor} != 0 ? {text} : {zero}')}`"
-        if type(right) is FieldRef:
+        if type(unwidened(right)) is FieldRef:
             hint += f", or give `{divisor}` a `min` above 0"
         return self.refuse(node, POSSIBLE_ZERO, second.start, second.end, hint, divisor=divisor)
 
@@ -875,7 +901,10 @@ class Checker:
             return self.pattern(node, nodes, args, anchor)
         if overload.id.endswith("_with_tz"):
             return self.zoned(node, overload, args, nodes[1], anchor)
-        return self.call(node, overload.id, args, overload.result, anchor)
+        call = self.call(node, overload.id, args, overload.result, anchor)
+        if overload.id == "duration_to_milliseconds" and type(call) is Call:
+            self.parts.append((node, call))
+        return call
 
     def pattern(self, node: Node, nodes: tuple[Node, ...], args: tuple[Expr, ...], anchor: Range) -> Expr:
         pattern = args[1]

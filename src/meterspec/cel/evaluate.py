@@ -18,7 +18,7 @@ from meterspec.cel.functions import GETTERS, WHITESPACE
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Type
 
-__all__ = ["DIVISION_SCALE", "Value", "as_decimal", "evaluate", "fold", "round_half_up"]
+__all__ = ["DIVISION_SCALE", "Value", "as_decimal", "constant", "evaluate", "fold", "round_half_up"]
 
 Value = bool | int | Fraction | str | None
 """A value of an expression; None is a missing field."""

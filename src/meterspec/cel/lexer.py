@@ -46,8 +46,8 @@ NUMBER_RANGE = Rule(
     slug="number-out-of-range",
     title="A number in an expression is out of range",
     message="`{number}` is out of range: {limit}",
-    why="An int has 64 bits, up to 9223372036854775807, and a decimal 38 digits before and after the point together, as "
-    "on every engine; a constant beyond that could not be computed with.",
+    why="An int has 64 bits, up to 9223372036854775807, and a decimal 38 digits before and after the point together, "
+    "as on every engine; a constant beyond that could not be computed with.",
     bad=filter_spec("tokens < 9223372036854775808", tokens="integer"),
     good=filter_spec("tokens < 9223372036854775807", tokens="integer"),
 )
@@ -174,8 +174,10 @@ def decimal(text: str, start: int, end: int, minus: int | None) -> Decimal:
 
 
 def short(text: str) -> str:
-    """A text for a message: on one line, and at most 60 characters."""
+    """A text for a message: on one line, at most 60 characters, and all of them visible."""
     text = " ".join(text.split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

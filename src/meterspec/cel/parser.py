@@ -434,9 +434,9 @@ class Parser:
             hint = f"{wanted} is expected here"
         if hint is None and (symbol[0] in LETTERS or symbol[0] in DIGITS or symbol[0] in QUOTES):
             hint = "an operator is missing before it"
-        if symbol.isprintable():
-            return Problem(SYNTAX, start, end, hint, problem=f"`{short(symbol)}` is not expected here")
-        return Problem(SYNTAX, start, end, problem=f"the character U+{ord(symbol):04X} is not expected here")
+        if len(symbol) == 1 and not symbol.isprintable():
+            return Problem(SYNTAX, start, end, problem=f"the character U+{ord(symbol):04X} is not expected here")
+        return Problem(SYNTAX, start, end, hint, problem=f"`{short(symbol)}` is not expected here")
 
 
 def text_node(token: Token) -> Node:

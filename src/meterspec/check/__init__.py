@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from meterspec.cel.types import Environment
 from meterspec.check import families as _families
 from meterspec.check import meters as _meters
 from meterspec.check.names import Names, sql_name
@@ -43,6 +44,7 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
         for number, meter in enumerate(document.meters)
     ]
     _give_meters_their_fields(long_form, families, out)
+    environments: dict[tuple[str, ...], Environment] = {}
     over_families: dict[str, Meter] = {}
     meters: dict[str, Meter | None] = {}
     for written in long_form:
@@ -51,7 +53,7 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
             continue
         meters[name] = None
         if written.meter.source.kind != "ratio":
-            meter = _meters.meter(written.meter, written.at, families, out)
+            meter = _meters.meter(written.meter, written.at, families, environments, out)
             if meter is not None:
                 meters[name] = over_families[name] = meter
     for source, document in files:

@@ -373,8 +373,17 @@ def dimensions(written: shape.Meter) -> tuple[str, ...]:
     return tuple(written.aggregate.group_by or ()) if written.aggregate else ()
 
 
-def meter(written: shape.Meter, at: Place, families: Mapping[str, Family], out: Diagnostics) -> Meter | None:
-    """The meaning of a `[[meters]]` table over families; None where something keeps it from having one."""
+def meter(
+    written: shape.Meter,
+    at: Place,
+    families: Mapping[str, Family],
+    environments: dict[tuple[str, ...], Environment],
+    out: Diagnostics,
+) -> Meter | None:
+    """The meaning of a `[[meters]]` table over families; None where something keeps it from having one.
+
+    `environments` keeps what expressions over a set of families can name: most meters share theirs with others.
+    """
     source = _source(written, at / "source", families, out)
     if not isinstance(source, FamilySource):
         return None
@@ -383,7 +392,10 @@ def meter(written: shape.Meter, at: Place, families: Mapping[str, Family], out: 
         out.report(MISSING_AGGREGATE, at=at, hint='add `aggregate = { fn = "COUNT" }`', meter=written.name)
         return None
     groups = _group_by(written, at / "aggregate" / "group_by", members, out)
-    environment = _environment(members, written, groups, at, out)
+    environment = environments.get(source.families)
+    if environment is None:
+        environment = environments[source.families] = variables(members)
+    _check_shared(environment, members, groups, at, out)
     kept, present = None, frozenset[str]()
     if written.filter is not None:
         checked = cel.check(written.filter, environment, at / "filter", out, want=(Type.BOOL,))
@@ -589,11 +601,10 @@ def _not_a_dimension(family: Family, name: str) -> str | None:
     return "an instant" if kind is FieldType.TIMESTAMP else None
 
 
-def _environment(
-    members: tuple[Family, ...], written: shape.Meter, groups: tuple[str, ...], at: Place, out: Diagnostics
-) -> Environment:
-    """The shared variables; reports a group field that the families do not share."""
-    environment = variables(members)
+def _check_shared(
+    environment: Environment, members: tuple[Family, ...], groups: tuple[str, ...], at: Place, out: Diagnostics
+) -> None:
+    """Reports a group field that the families do not share."""
     for number, name in enumerate(groups):
         if name in environment:
             continue
@@ -612,7 +623,6 @@ def _environment(
                     other=other.name,
                 )
                 break
-    return environment
 
 
 def _aggregate(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 
 from meterspec import exact
-from meterspec.cel.tree import Expr, FieldRef, walk
+from meterspec.cel.tree import Call, Expr, FieldRef, Literal, walk
 from meterspec.cel.types import Environment, Type
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import Function
@@ -64,11 +65,60 @@ def check(
     """Reports MS350 once, for the first number on the way that may not fit."""
     if value.type not in {Type.INT, Type.DECIMAL} or function is Function.UNIQUE:
         return
+    if function in {Function.SUM, Function.AVG} and _surely_fits(function, value, environment, precision, events):
+        return
     number = exact.scaled(value, environment)
     for what, most in _steps(function, number, precision, events):
         if most > LIMIT:
             out.report(OVERFLOW, at=at, hint=_hint(value, environment), what=what, digits=len(str(most)))
             return
+
+
+_BITS = LIMIT.bit_length() - 1
+
+
+def _surely_fits(function: Function, value: Expr, environment: Environment, precision: int, events: int) -> bool:
+    """Whether a generous count of binary digits already shows that everything fits; most values are that small."""
+    bits = _bits(value, environment)
+    if bits is None:
+        return False
+    above, below = bits
+    count = events.bit_length()
+    divisor = below + (count if function is Function.AVG else 0)
+    return above + count <= _BITS and divisor + above + 4 * precision + 2 <= _BITS
+
+
+def _bits(value: Expr, environment: Environment) -> tuple[int, int] | None:
+    """Bounds of a value's magnitude as a fraction: binary digits above and below the line; None is unknown."""
+    match value:
+        case Literal(value=int() | Decimal() as number):
+            above, below = number.as_integer_ratio()
+            return above.bit_length(), below.bit_length()
+        case FieldRef(name):
+            variable = environment[name]
+            assert variable.low is not None and variable.high is not None
+            most = max(abs(int(variable.low)), abs(int(variable.high))) + 1
+            return most.bit_length() + 4 * variable.scale, 4 * variable.scale
+        case Call("int64_to_decimal", (operand,)):
+            return _bits(operand, environment)
+        case Call(overload, (left, right)) if overload in _LINEAR:
+            one, two = _bits(left, environment), _bits(right, environment)
+            if one is None or two is None:
+                return None
+            match overload.partition("_")[0]:
+                case "multiply":
+                    return one[0] + two[0], one[1] + two[1]
+                case "divide":
+                    return (one[0] + two[1], one[1] + two[0]) if isinstance(right, Literal) else None
+            return max(one[0] + two[1], two[0] + one[1]) + 1, one[1] + two[1]
+        case _:
+            return None
+
+
+_LINEAR = {
+    *("add_int64", "add_decimal", "subtract_int64", "subtract_decimal"),
+    *("multiply_int64", "multiply_decimal", "divide_decimal"),
+}
 
 
 def _steps(function: Function, number: exact.Scaled, precision: int, events: int) -> Iterator[tuple[str, int]]:
@@ -89,7 +139,7 @@ def _steps(function: Function, number: exact.Scaled, precision: int, events: int
     elif function is Function.TIME_WEIGHTED:
         divisor *= _LONGEST_PER
     yield "the division at the end", divisor * (2 * factor + 1)
-    yield f"the quantity with {precision} decimals", int(Fraction(total * factor, divisor)) + 1
+    yield f"the quantity with {precision} decimals", total * factor // divisor + 1
 
 
 def _nodes(whole: exact.Whole) -> Iterator[exact.Whole]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Annotated, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from meterspec.diagnostics import Diagnostics, Edit, Rule, did_you_mean
 from meterspec.source import Path, Place, Source
@@ -168,7 +168,7 @@ def _reader(kind: object) -> _Reader:
     """The reader of one type of the shape."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return partial(_constrained, _reader(args[0]), args[1])
+        return _CONSTRAINED[type(args[1])](_reader(args[0]), args[1])
     if origin is Literal:
         return partial(_choice, args)
     if origin is list:
@@ -228,22 +228,51 @@ class _Table:
         )
 
 
-def _constrained(inner: _Reader, limit: object, value: object, path: Path, context: _Context) -> object:
-    read = inner(value, path, context)
-    match limit:
-        case Range(low, high) if isinstance(read, int) and not low <= read <= high:
-            context.report(OUT_OF_RANGE, path, key=_key(path), value=read, low=low, high=high)
-        case Length(least) if isinstance(read, str | list) and len(read) < least:
+def _ranged(inner: _Reader, limit: Range) -> _Reader:
+    def read(value: object, path: Path, context: _Context) -> object:
+        number = inner(value, path, context)
+        assert isinstance(number, int)
+        if not limit.low <= number <= limit.high:
+            context.report(OUT_OF_RANGE, path, key=_key(path), value=number, low=limit.low, high=limit.high)
+            raise _Wrong
+        return number
+
+    return read
+
+
+def _long_enough(inner: _Reader, limit: Length) -> _Reader:
+    def read(value: object, path: Path, context: _Context) -> object:
+        whole = inner(value, path, context)
+        assert isinstance(whole, str | list)
+        if len(whole) < limit.least:
             context.report(TOO_SHORT, path, key=_key(path))
-        case Matching(pattern, words, longest) if isinstance(read, str) and not (
-            len(read) <= longest and re.fullmatch(pattern, read)
-        ):
-            wanted = words if len(read) <= longest else f"at most {longest} characters"
-            shown = read if len(read) <= 40 else read[:40] + "..."
+            raise _Wrong
+        return whole
+
+    return read
+
+
+def _matching(inner: _Reader, limit: Matching) -> _Reader:
+    fits = re.compile(limit.pattern).fullmatch
+
+    def read(value: object, path: Path, context: _Context) -> object:
+        name = inner(value, path, context)
+        assert isinstance(name, str)
+        if len(name) > limit.longest or not fits(name):
+            wanted = limit.words if len(name) <= limit.longest else f"at most {limit.longest} characters"
+            shown = name if len(name) <= 40 else name[:40] + "..."
             context.report(BAD_NAME, path, value=shown, wanted=wanted)
-        case _:
-            return read
-    raise _Wrong
+            raise _Wrong
+        return name
+
+    return read
+
+
+_CONSTRAINED: dict[type, Callable[[_Reader, Any], _Reader]] = {
+    Range: _ranged,
+    Length: _long_enough,
+    Matching: _matching,
+}
 
 
 def _choice(choices: tuple[object, ...], value: object, path: Path, context: _Context) -> object:
@@ -299,15 +328,16 @@ def _union(kinds: tuple[object, ...]) -> _Reader:
     tables = [kind for kind in kinds if is_dataclass(kind)]
     plain = [kind for kind in kinds if kind not in tables]
     literals = [kind for kind in plain if get_origin(kind) is Literal]
-    scalars = tuple(_bare(kind) for kind in plain if kind not in literals)
+    others = [kind for kind in plain if kind not in literals]
+    scalars = tuple(_bare(kind) for kind in others)
 
     def read(value: object, path: Path, context: _Context) -> object:
         if isinstance(value, dict) and tables:
             return _reader(cast(type, tables[0]))(value, path, context)
         if isinstance(value, str) and literals and str not in scalars:
             return _reader(literals[0])(value, path, context)
-        for kind in plain:
-            if _fits(value, _bare(kind)):
+        for kind, bare in zip(others, scalars, strict=True):
+            if _fits(value, bare):
                 return _reader(kind)(value, path, context)
         words = [_WORDS[kind] for kind in scalars] + [_either(get_args(kind)) for kind in literals]
         _wrong_type(" or ".join(words + ["a table"] * bool(tables)), value, path, context)

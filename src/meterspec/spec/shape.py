@@ -21,6 +21,7 @@ __all__ = [
     "Family",
     "FamilyField",
     "Length",
+    "Level",
     "Matching",
     "Meter",
     "Range",
@@ -70,6 +71,8 @@ Number = Decimal
 Scalar = str | int | bool | Decimal | datetime | date
 """A single value, as an event or a match writes it."""
 Unit = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
+Level = Literal["error", "warning", "hint", "off"]
+"""How much a finding matters; one that is off is not reported."""
 Function = Literal["COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "UNIQUE", "TIME_WEIGHTED"]
 
 
@@ -355,5 +358,5 @@ class Document:
     """What is counted, in the long form."""
     meter: dict[Name, ShortMeter] = field(default_factory=dict)
     """What is counted, in the short form."""
-    lint: dict[str, str] = field(default_factory=dict)
-    """The severity of rules in this project."""
+    lint: dict[str, Level] = field(default_factory=dict)
+    """How much warnings and hints matter in this project, by code, beginning of codes (`MS32`) or name."""

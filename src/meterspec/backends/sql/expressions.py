@@ -205,15 +205,18 @@ class Lowering:
 
         match whole:
             case exact.Constant(value):
-                return b.number(value)
+                # A bare literal would take the narrowest type, and two of them would overflow it.
+                return dialect.integer(b.number(value), magnitude)
             case exact.Column(name, scale):
                 return self._column(name, scale, magnitude)
             case exact.Sum(terms):
                 first, *others = terms
                 node = _term(first[0], lower(first[1]))
                 for factor, term in others:
-                    kind = exp.Add if factor > 0 else exp.Sub
-                    node = kind(this=node, expression=b.wrapped(_term(abs(factor), lower(term))))
+                    constant = term.value if isinstance(term, exact.Constant) else 1
+                    size = abs(factor * constant)
+                    part = b.number(size) if isinstance(term, exact.Constant) else _term(size, lower(term))
+                    node = b.binary(exp.Add if factor * constant > 0 else exp.Sub, node, part)
                 return node
             case exact.Product(left, right):
                 return b.multiply(lower(left), lower(right))

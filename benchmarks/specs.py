@@ -1,0 +1,101 @@
+"""Documents for the benchmarks: any number of meters in the full form, every expression another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ["document", "expressions"]
+
+_FAMILY = """\
+[[families]]
+name = "service.n{n}"
+event_id_field = "run_id"
+event_time_field = "finished_at"
+
+[families.schema.duration_ms]
+type = "integer"
+required = true
+unit = "ms"
+min = 0
+max = 86400000
+
+[families.schema.tokens]
+type = "integer"
+required = true
+min = 0
+max = 10000000
+
+[families.schema.status]
+type = "string"
+required = true
+values = ["ok", "failed", "cancelled"]
+
+[families.schema.region]
+type = "string"
+
+[families.compliance]
+jurisdiction = ["eu"]
+audit_retention_years = 7
+"""
+
+_METER = """\
+[[meters]]
+name = "meter-{n}"
+kind = "{kind}"
+description = "Measures something of service {family}."
+filter = "{filter}"
+
+[meters.source]
+kind = "family"
+family = "service.n{family}"
+
+[meters.aggregate]
+fn = "SUM"
+value = "{value}"
+group_by = ["customer_id", "region"]
+{rest}
+"""
+
+_BILLED = """\
+window = "billing_cycle"
+
+[meters.billing]
+model = "usage"
+currency = "EUR"
+included_units = {included}
+tiers = [
+  {{ up_to = {bound}, unit_amount = 0.45 }},
+  {{ up_to = "infinity", unit_amount = 0.30 }},
+]
+"""
+
+_REPORTED = """\
+[meters.aggregate.window]
+kind = "rolling"
+duration_seconds = 2592000
+
+[meters.compliance]
+regulatory_regimes = ["csrd"]
+audit_retention_years = 10
+"""
+
+
+def expressions(count: int) -> Iterator[tuple[str, str]]:
+    """Filters and values, no two alike."""
+    for n in range(count):
+        kept = f"status == 'ok' && duration_ms > {n} && tokens < {n + 100000}"
+        value = f"duration_ms / {3600000 + n}.0 + tokens * 0.{n + 1:06}"
+        yield kept, value
+
+
+def document(meters: int) -> str:
+    """A spec with a family for every ten meters."""
+    parts = []
+    for n, (kept, value) in enumerate(expressions(meters)):
+        if n % 10 == 0:
+            parts.append(_FAMILY.format(n=n // 10))
+        billed = n % 2 == 0
+        rest = _BILLED.format(included=n, bound=n + 1000) if billed else _REPORTED
+        kind = "billing" if billed else "reporting"
+        parts.append(_METER.format(n=n, kind=kind, family=n // 10, filter=kept, value=value, rest=rest))
+    return "\n".join(parts)

@@ -1,0 +1,261 @@
+"""Findings as other programs read them: one function a format, each gives one complete document, also of no finding.
+
+Text for people is in `render`. Paths in these documents are relative to `root`, the folder the command runs in, with
+forward slashes; lines and columns are counted from 1, columns in code points, and an end is the column behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+
+from meterspec import __version__
+from meterspec.diagnostics import Diagnostic, Rule, Severity
+from meterspec.render import Palette, as_json, diagnostics_json, full, printable
+from meterspec.source import Span
+
+__all__ = ["DOCUMENTS", "NAMES", "github", "gitlab", "junit", "sarif"]
+
+
+def json(found: Sequence[Diagnostic], root: PurePath) -> str:
+    """The JSON of the command line's contract; files are named as the command was given them."""
+    return as_json(diagnostics_json(found))
+
+
+# GitHub ---------------------------------------------------------------------------------------------------------
+
+_MOST = 10
+"""Annotations of one kind that GitHub keeps of a step; it drops the others without a word."""
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
+
+
+def github(found: Sequence[Diagnostic], root: PurePath) -> str:
+    """The findings as text for the log, then as workflow commands that annotate the lines of a pull request.
+
+    The text quotes the spec, so it stands where the runner obeys no commands: between `stop-commands` and a word that
+    nobody can have written into it.
+    """
+    if not found:
+        return ""
+    text = "\n".join(full(diagnostic, Palette()) for diagnostic in found)
+    word = _digest(text)
+    lines = [f"::stop-commands::{word}", text.rstrip("\n"), f"::{word}::"]
+    for severity, command in _COMMANDS.items():
+        kind = [diagnostic for diagnostic in found if diagnostic.severity is severity]
+        lines += [_annotation(command, diagnostic, root) for diagnostic in kind[:_MOST]]
+        if len(kind) > _MOST:
+            more = len(kind) - _MOST
+            lines.append(f"{more} more {severity.value}{'s' if more > 1 else ''} above: a step has {_MOST} annotations")
+    return "\n".join(lines) + "\n"
+
+
+def _annotation(command: str, diagnostic: Diagnostic, root: PurePath) -> str:
+    properties: dict[str, object] = {}
+    if diagnostic.at is not None:
+        span = diagnostic.at.span()
+        begin, finish = span.begin, span.finish
+        properties = {"file": _path(span, root), "line": begin.line}
+        if begin.line == finish.line:  # GitHub takes columns only within one line
+            properties |= {"col": begin.column, "endColumn": finish.column}
+        else:
+            properties["endLine"] = finish.line
+    properties["title"] = f"{diagnostic.code} {diagnostic.rule.slug}"
+    written = ",".join(f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items())
+    return f"::{command} {written}::{_words(diagnostic).translate(_IN_MESSAGE)}"
+
+
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = {**_IN_MESSAGE, **str.maketrans({":": "%3A", ",": "%2C"})}
+
+
+# GitLab ---------------------------------------------------------------------------------------------------------
+
+_GITLAB = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.HINT: "info"}
+
+
+def gitlab(found: Sequence[Diagnostic], root: PurePath) -> str:
+    """A code quality report."""
+    entries = []
+    for diagnostic, fingerprint in zip(found, _fingerprints(found, root), strict=True):
+        location: dict[str, object] = {"path": ".", "lines": {"begin": 1}}  # GitLab drops what stands nowhere
+        if diagnostic.at is not None:
+            span = diagnostic.at.span()
+            lines = {"begin": span.begin.line, "end": span.finish.line}
+            location = {"path": _path(span, root), "lines": lines}
+        entries.append(
+            {
+                "check_name": diagnostic.code,
+                "description": _words(diagnostic),
+                "fingerprint": fingerprint,
+                "location": location,
+                "severity": _GITLAB[diagnostic.severity],
+            }
+        )
+    return as_json(entries)
+
+
+# SARIF ----------------------------------------------------------------------------------------------------------
+
+_SARIF = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "note"}
+_ROOT = "%SRCROOT%"
+
+
+def sarif(found: Sequence[Diagnostic], root: PurePath) -> str:
+    """A log of SARIF 2.1.0 with one run."""
+    rules = sorted({diagnostic.rule.code: diagnostic.rule for diagnostic in found}.values(), key=lambda rule: rule.code)
+    numbers = {rule.code: number for number, rule in enumerate(rules)}
+    results = [
+        _result(diagnostic, numbers[diagnostic.code], fingerprint, root)
+        for diagnostic, fingerprint in zip(found, _fingerprints(found, root), strict=True)
+    ]
+    driver = {"name": "meterspec", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return as_json({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
+
+
+def _sarif_rule(rule: Rule) -> dict[str, object]:
+    from meterspec.catalogue import markdown, page  # noqa: PLC0415
+
+    return {
+        "id": rule.code,
+        "name": rule.slug,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": page(rule), "markdown": markdown(rule)},
+        "defaultConfiguration": {"level": _SARIF[rule.severity]},
+    }
+
+
+def _result(diagnostic: Diagnostic, number: int, fingerprint: str, root: PurePath) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ruleId": diagnostic.code,
+        "ruleIndex": number,
+        "level": _SARIF[diagnostic.severity],
+        "message": {"text": _words(diagnostic)},
+        "locations": [],
+        "partialFingerprints": {"meterspec/v1": fingerprint},
+    }
+    if diagnostic.at is not None:
+        result["locations"] = [{"physicalLocation": _physical(diagnostic.at.span(), root)}]
+    if diagnostic.related:
+        result["relatedLocations"] = [
+            {"id": id, "physicalLocation": _physical(place.span(), root), "message": {"text": words}}
+            for id, (place, words) in enumerate(diagnostic.related, start=1)
+        ]
+    if diagnostic.edits:
+        changes: dict[str, tuple[dict[str, object], list[object]]] = {}
+        for edit in diagnostic.edits:
+            span = edit.at.span()
+            _, replacements = changes.setdefault(span.source.name, (_artifact(span, root), []))
+            replacements.append({"deletedRegion": _region(span), "insertedContent": {"text": edit.text}})
+        written = [{"artifactLocation": artifact, "replacements": each} for artifact, each in changes.values()]
+        result["fixes"] = [{"description": {"text": diagnostic.hint or "mend it"}, "artifactChanges": written}]
+    return result
+
+
+def _physical(span: Span, root: PurePath) -> dict[str, object]:
+    return {"artifactLocation": _artifact(span, root), "region": _region(span)}
+
+
+def _region(span: Span) -> dict[str, object]:
+    begin, finish = span.begin, span.finish
+    region = {"startLine": begin.line, "startColumn": begin.column}
+    return {**region, "endLine": finish.line, "endColumn": finish.column}
+
+
+def _artifact(span: Span, root: PurePath) -> dict[str, object]:
+    from urllib.parse import quote  # noqa: PLC0415
+
+    path = _path(span, root)
+    if PurePath(path).is_absolute():
+        return {"uri": PurePath(path).as_uri()}
+    return {"uri": quote(path, errors="surrogateescape"), "uriBaseId": _ROOT}
+
+
+# JUnit ----------------------------------------------------------------------------------------------------------
+
+
+def junit(found: Sequence[Diagnostic], root: PurePath) -> str:
+    """A test report: a suite for each file and a case for each finding; it fails exactly where the command does.
+
+    JUnit knows no warnings, so these pass, and say what they have to say as their output.
+    """
+    from xml.etree import ElementTree  # noqa: PLC0415
+
+    suites: dict[str, list[Diagnostic]] = {}
+    for diagnostic in found:
+        name = "meterspec" if diagnostic.at is None else _path(diagnostic.at.span(), root)
+        suites.setdefault(name, []).append(diagnostic)
+    failures = sum(diagnostic.severity is Severity.ERROR for diagnostic in found)
+    report = ElementTree.Element("testsuites", name="meterspec", tests=str(len(found) or 1), failures=str(failures))
+    for name, members in suites.items():
+        failures = sum(diagnostic.severity is Severity.ERROR for diagnostic in members)
+        suite = ElementTree.SubElement(
+            report, "testsuite", name=printable(name), tests=str(len(members)), failures=str(failures)
+        )
+        for diagnostic in members:
+            case = ElementTree.SubElement(
+                suite, "testcase", name=f"{diagnostic.code} {diagnostic.rule.slug}", classname=printable(name)
+            )
+            if diagnostic.at is not None:
+                case.attrib |= {"file": printable(name), "line": str(diagnostic.at.span().begin.line)}
+            if diagnostic.severity is Severity.ERROR:
+                said = ElementTree.SubElement(case, "failure", message=_words(diagnostic))
+            else:
+                said = ElementTree.SubElement(case, "system-out")
+            said.text = full(diagnostic, Palette())
+    if not found:
+        suite = ElementTree.SubElement(report, "testsuite", name="meterspec", tests="1", failures="0")
+        ElementTree.SubElement(suite, "testcase", name="validate", classname="meterspec")
+    ElementTree.indent(report)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(report, encoding="unicode")}\n'
+
+
+# Shared ---------------------------------------------------------------------------------------------------------
+
+
+def _words(diagnostic: Diagnostic) -> str:
+    """The message and what to type, on one line."""
+    hint = f" ({diagnostic.hint})" if diagnostic.hint else ""
+    return printable(f"{diagnostic.message}{hint}")
+
+
+def _path(span: Span, root: PurePath) -> str:
+    path = PurePath(span.source.name)
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _fingerprints(found: Sequence[Diagnostic], root: PurePath) -> list[str]:
+    """What tells findings apart from one commit to the next: not their lines, nor how many tables stand before them.
+
+    Findings that are alike in all else are told apart by their order.
+    """
+    seen: dict[str, int] = {}
+    prints = []
+    for diagnostic in found:
+        parts = [diagnostic.code, diagnostic.message]
+        if diagnostic.at is not None:
+            span = diagnostic.at.span()
+            keys = [step for step in diagnostic.at.path if isinstance(step, str)]
+            parts += [_path(span, root), ".".join(keys), span.text]
+        alike = _digest("\0".join(parts))
+        seen[alike] = seen.get(alike, 0) + 1
+        prints.append(_digest(f"{alike} {seen[alike]}"))
+    return prints
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256  # noqa: PLC0415
+
+    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+DOCUMENTS: Mapping[str, Callable[[Sequence[Diagnostic], PurePath], str]] = {
+    "json": json,
+    "github": github,
+    "gitlab": gitlab,
+    "sarif": sarif,
+    "junit": junit,
+}
+"""What `validate --format` can name besides the two texts for people."""
+NAMES = ("full", "concise", *DOCUMENTS)

@@ -1,0 +1,414 @@
+"""Which findings stand, and how much each matters: levels that a project sets, and comments that allow one finding.
+
+Errors are outside of all this. An error says that the spec has no meaning, or not the one it seems to have; only
+warnings and hints can be set to another level, allowed where they stand, or left out of a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity, did_you_mean
+from meterspec.source import Place, Source
+from meterspec.spec.shape import Document, Level
+from meterspec.spec.spans import Entry, Header, comments, statements
+
+__all__ = ["Policy", "choose", "named", "nearest", "policy"]
+
+UNKNOWN_RULE = Rule(
+    code="MS130",
+    slug="level-of-unknown-rule",
+    title="A level for a rule that does not exist",
+    message="no rule is called `{name}`",
+    why="A misspelt code would leave the rule that was meant at the level it had, without a word.",
+    bad="""
+        [lint]
+        MS999 = "off"
+    """,
+    good="""
+        [lint]
+        MS223 = "off"
+    """,
+)
+LOWERED_ERROR = Rule(
+    code="MS131",
+    slug="level-of-an-error",
+    title="A lower level for an error",
+    message="`{name}` cannot be set to `{level}`: {what}",
+    why="An error says that the spec has no meaning, or not the one it seems to have. Numbers that were computed all "
+    "the same could not be trusted, so errors cannot be switched off. Warnings and hints take any level.",
+    bad="""
+        [lint]
+        MS310 = "off"
+    """,
+    good="""
+        [lint]
+        MS320 = "off"
+    """,
+)
+TWO_LEVELS = Rule(
+    code="MS132",
+    slug="two-levels",
+    title="A rule that is set to two levels",
+    message="`{name}` is set to `{level}` here, and to `{other}` in another place",
+    why="The `[lint]` tables of all files of a project are one table, and nothing in it says which of the two counts.",
+    bad="""
+        [lint]
+        MS223 = "off"
+        undeclared-dimension = "error"
+    """,
+    good="""
+        [lint]
+        MS223 = "error"
+    """,
+)
+NO_REASON = Rule(
+    code="MS133",
+    slug="allow-without-reason",
+    title="A finding that is allowed without a reason",
+    message="`{name}` is allowed without a reason",
+    why="The comment is there for the next reader, who has to know whether the reason still holds.",
+    bad="""
+        [[families]]
+        name = "api.call"
+
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["region"] } # meterspec: allow MS223
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT", group_by = ["region"] } # meterspec: allow MS223 the gateway adds it to every call
+    """,
+)
+UNKNOWN_ALLOW = Rule(
+    code="MS134",
+    slug="allow-of-unknown-rule",
+    title="A comment that allows what no rule reports",
+    message="{what}",
+    why="The comment does nothing. It names one rule, by its code or its name, and then gives the reason.",
+    bad="""
+        # meterspec: allow MS999 the gateway adds the region
+        [[families]]
+        name = "api.call"
+    """,
+    good="""
+        # The gateway adds the region.
+        [[families]]
+        name = "api.call"
+    """,
+    severity=Severity.WARNING,
+)
+ALLOWED_ERROR = Rule(
+    code="MS135",
+    slug="allow-of-an-error",
+    title="A comment that allows an error",
+    message="`{name}` is an error and cannot be allowed",
+    why="An error says that the spec has no meaning, or not the one it seems to have; no reason makes it right.",
+    bad="""
+        # meterspec: allow MS310 the field is new
+        [[families]]
+        name = "api.call"
+    """,
+    good="""
+        # The field is new.
+        [[families]]
+        name = "api.call"
+    """,
+    severity=Severity.WARNING,
+)
+UNUSED_ALLOW = Rule(
+    code="MS136",
+    slug="unused-allow",
+    title="A comment that allows what is not there",
+    message="nothing is reported as `{name}` here",
+    why="What it allowed is mended or has moved. Left alone, the comment would hide the next finding of its kind.",
+    bad="""
+        # meterspec: allow MS223 the gateway adds the region
+        [[families]]
+        name = "api.call"
+    """,
+    good="""
+        # The gateway adds the region.
+        [[families]]
+        name = "api.call"
+    """,
+    severity=Severity.WARNING,
+)
+
+_EXAMPLES = "a code such as `MS223`, or a name such as `undeclared-dimension`"
+_OF_TARGETS = "MS6"
+"""Rules that speak only once a target is compiled: what allows them cannot be called unused before that."""
+
+
+class Policy:
+    """What a project says about findings: levels by code, and comments that allow one."""
+
+    def __init__(self, levels: dict[str, Level], allows: Sequence[_Allow]) -> None:
+        self._levels = levels
+        self._allows: dict[str, list[_Allow]] = {}
+        for allow in allows:
+            self._allows.setdefault(allow.code, []).append(allow)
+
+    def judge(self, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """The findings that stand, each at the level that the project gives it."""
+        return [levelled for d in found if not self._allowed(d) for levelled in self._levelled(d)]
+
+    def unused(self) -> list[Diagnostic]:
+        """A finding (MS136) for every comment that has allowed nothing yet of what was judged."""
+        out = Diagnostics()
+        for code, allows in self._allows.items():
+            for allow in allows:
+                if not allow.used and not code.startswith(_OF_TARGETS):
+                    edits = [Edit(allow.whole, "")]
+                    out.report(UNUSED_ALLOW, at=allow.at, hint="remove the comment", edits=edits, name=allow.name)
+        return [levelled for d in out for levelled in self._levelled(d)]
+
+    def _allowed(self, diagnostic: Diagnostic) -> bool:
+        covering = [allow for allow in self._allows.get(diagnostic.code, ()) if allow.covers(diagnostic)]
+        for allow in covering:
+            allow.used = True
+        return bool(covering)
+
+    def _levelled(self, diagnostic: Diagnostic) -> Iterator[Diagnostic]:
+        if diagnostic.rule.severity is not Severity.ERROR:
+            for length in range(len(diagnostic.code), 1, -1):
+                level = self._levels.get(diagnostic.code[:length])
+                if level == "off":
+                    return
+                if level is not None:
+                    yield replace(diagnostic, severity=Severity(level))
+                    return
+        yield diagnostic
+
+
+def policy(
+    settings: Sequence[tuple[Source, Document]], documents: Sequence[tuple[Source, Document]], out: Diagnostics
+) -> Policy:
+    """What the settings and the files of a project say about findings; reports MS130 to MS135.
+
+    Settings are defaults: the files of the project win over them, and a longer beginning of a code over a shorter one.
+    """
+    levels = _levels(settings, out)
+    levels.update(_levels(documents, out))
+    return Policy(levels, [allow for source, _ in documents for allow in _allows(source, out)])
+
+
+def choose(
+    found: Iterable[Diagnostic], *, strict: bool = False, select: Collection[str] = (), ignore: Collection[str] = ()
+) -> list[Diagnostic]:
+    """Narrows warnings and hints down to those that `select` names, without those that `ignore` names; with `strict`
+    warnings become errors. Errors stay."""
+    chosen = []
+    for diagnostic in found:
+        if diagnostic.rule.severity is not Severity.ERROR and _is_among(diagnostic.rule, ignore):
+            continue
+        if diagnostic.severity is not Severity.ERROR and select and not _is_among(diagnostic.rule, select):
+            continue
+        raised = strict and diagnostic.severity is Severity.WARNING
+        chosen.append(replace(diagnostic, severity=Severity.ERROR) if raised else diagnostic)
+    return chosen
+
+
+# Names of rules -------------------------------------------------------------------------------------------------
+
+_CODE = re.compile(r"MS[0-9]{3}")
+
+
+def named(name: str) -> tuple[Rule, ...]:
+    """The rules that a code, a beginning of codes such as `MS32`, or the name of a rule stands for."""
+    from meterspec.catalogue import loaded, rules  # noqa: PLC0415 - only for a project that names rules
+
+    # What checks a spec is in memory by now; the rest of the compiler is read only for a name that is not found there.
+    found = tuple(rule for rule in loaded() if _is_among(rule, (name,)))
+    if any(rule.severity is not Severity.ERROR for rule in found):
+        return found
+    return tuple(rule for rule in rules() if _is_among(rule, (name,)))
+
+
+def nearest(name: str) -> str:
+    """What to write instead of a name that no rule has."""
+    from meterspec.catalogue import rules  # noqa: PLC0415
+
+    movable = [rule for rule in rules() if rule.severity is not Severity.ERROR]
+    known = [rule.code for rule in movable] + [rule.slug for rule in movable]
+    return did_you_mean(name, known) or f"write {_EXAMPLES}; `meterspec explain` shows each"
+
+
+def _is_among(rule: Rule, names: Collection[str]) -> bool:
+    return any(name == rule.slug or (name.startswith("MS") and rule.code.startswith(name)) for name in names)
+
+
+def _is_fixed(rules: Sequence[Rule]) -> bool:
+    return all(rule.severity is Severity.ERROR for rule in rules)
+
+
+# Levels ---------------------------------------------------------------------------------------------------------
+
+
+def _levels(documents: Sequence[tuple[Source, Document]], out: Diagnostics) -> dict[str, Level]:
+    """The levels that documents set together, by code or beginning of codes."""
+    levels: dict[str, Level] = {}
+    places: dict[str, Place] = {}
+    for source, document in documents:
+        for name, level in document.lint.items():
+            at = Place(source, ("lint", name))
+            rules = named(name)
+            if not rules:
+                hint = nearest(name)
+                out.report(UNKNOWN_RULE, at=at.key(), hint=hint, edits=_correction(at.key(), name, hint), name=name)
+                continue
+            if level != "error" and _is_fixed(rules):
+                what = "it is an error" if len(rules) == 1 else "all rules it stands for are errors"
+                hint = f"an error cannot be switched off; mend what it reports, and remove `{name}` here"
+                out.report(LOWERED_ERROR, at=at.key(), hint=hint, name=name, level=level, what=what)
+                continue
+            code = rules[0].code if name == rules[0].slug else name
+            if levels.setdefault(code, level) != level:
+                related = [(places[code], f"`{levels[code]}` here")]
+                out.report(TWO_LEVELS, at=at, related=related, name=name, level=level, other=levels[code])
+            places.setdefault(code, at)
+    return levels
+
+
+def _correction(at: Place, name: str, hint: str) -> list[Edit]:
+    """The repair of a misspelt name; none of a well-formed code, whose neighbours mean something else."""
+    return [Edit(at, hint.split("`")[1])] if hint.startswith("did you mean") and not _CODE.fullmatch(name) else []
+
+
+# Comments -------------------------------------------------------------------------------------------------------
+
+_MARK = "meterspec:"
+_ALLOW = re.compile(r"#+[ \t]*meterspec:[ \t]*allow\b[ \t]*([^\s:,]*)[\s:,-]*(.*)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Allow:
+    """A comment that allows one rule, and what it speaks for."""
+
+    name: str
+    code: str
+    at: Place
+    whole: Place
+    """The comment with the blanks before it; all of the line where nothing else stands on it."""
+    line: int
+    """The line it speaks for: its own, or the next with something else than a comment."""
+    layout: _Layout
+    used: bool = field(default=False)
+
+    def covers(self, diagnostic: Diagnostic) -> bool:
+        if diagnostic.at is None or diagnostic.at.source != self.at.source:
+            return False
+        span = diagnostic.at.span()
+        if span.begin.line == self.line:
+            return True
+        start, end = self.layout.extents.get(self.line, (0, 0))
+        return start <= span.start < end
+
+
+@dataclass
+class _Layout:
+    """The statements of a document, read only once a finding is not on the very line that a comment speaks for."""
+
+    source: Source
+
+    @cached_property
+    def extents(self) -> dict[int, tuple[int, int]]:
+        """By the lines that a statement begins and ends on: the characters that belong to it.
+
+        To a header belong its table and all tables below it.
+        """
+        extents: dict[int, tuple[int, int]] = {}
+        within: list[Header] = []
+
+        def close(end: int) -> None:
+            header = within.pop()
+            extents[self._line(header.start)] = (header.start, end)
+
+        for statement in statements(self.source.text, []):
+            match statement:
+                case Entry():
+                    start = statement.pieces[0].start
+                    extents[self._line(start)] = extents[self._line(statement.end)] = (start, statement.end)
+                case Header():
+                    while within and not _is_below(statement, within[-1]):
+                        close(statement.start)
+                    within.append(statement)
+        while within:
+            close(len(self.source.text))
+        return extents
+
+    def _line(self, offset: int) -> int:
+        return self.source.position(offset).line
+
+
+def _is_below(header: Header, above: Header) -> bool:
+    """Whether a header's table stands in the table of another."""
+    names = [[piece.name for piece in each.pieces] for each in (header, above)]
+    return len(names[0]) > len(names[1]) and names[0][: len(names[1])] == names[1]
+
+
+def _allows(source: Source, out: Diagnostics) -> Iterator[_Allow]:
+    """The comments of a document that allow a rule which exists; reports MS133 to MS135."""
+    text = source.text
+    if _MARK not in text:
+        return
+    layout = _Layout(source)
+    written = list(comments(text))
+    alone = {line for line, column, _ in written if not source.line(line)[: column - 1].strip()}
+    for line, column, comment in written:
+        match = _ALLOW.fullmatch(comment)
+        if match is None:
+            continue
+        start = source.line_starts[line - 1] + column - 1
+        name, reason = match[1], match[2]
+        at = Place(source, (), inside=(start, start + len(comment)))
+        name_at = Place(source, (), inside=(start + match.start(1), start + match.end(1)))
+        rules = [rule for rule in named(name) if name in {rule.code, rule.slug}] if name else []
+        if not rules:
+            what = f"no rule is called `{name}`" if name else "the comment does not say what it allows"
+            hint = nearest(name) if name else f"write {_EXAMPLES}, and the reason"
+            edits = _correction(name_at, name, hint)
+            out.report(UNKNOWN_ALLOW, at=name_at if name else at, hint=hint, edits=edits, what=what)
+            continue
+        if _is_fixed(rules):
+            out.report(ALLOWED_ERROR, at=at, hint="mend what is reported, and remove the comment", name=name)
+            continue
+        if not reason.strip():
+            hint = f"say why: `# meterspec: allow {name} ...`"
+            out.report(NO_REASON, at=at, hint=hint, name=name)
+        yield _Allow(
+            name=name,
+            code=rules[0].code,
+            at=at,
+            whole=_whole(at, line in alone),
+            line=_next_line(source, line, alone) if line in alone else line,
+            layout=layout,
+        )
+
+
+def _next_line(source: Source, line: int, alone: Collection[int]) -> int:
+    """The next line with something else than a comment."""
+    while line < len(source.line_starts) and (line in alone or not source.line(line).strip()):
+        line += 1
+    return line
+
+
+def _whole(comment: Place, is_alone: bool) -> Place:
+    """What to remove with a comment: all of its line, or the blanks before it."""
+    text = comment.source.text
+    start, end = comment.inside or (0, 0)
+    while start > 0 and text[start - 1] in " \t":
+        start -= 1
+    if is_alone:
+        end = text.find("\n", end) + 1 or len(text)
+    return Place(comment.source, (), inside=(start, end))
