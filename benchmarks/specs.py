@@ -19,9 +19,10 @@ unit = "ms"
 min = 0
 max = 86400000
 
-[families.schema.tokens]
+[families.schema.queued_ms]
 type = "integer"
 required = true
+unit = "ms"
 min = 0
 max = 10000000
 
@@ -83,8 +84,8 @@ audit_retention_years = 10
 def expressions(count: int) -> Iterator[tuple[str, str]]:
     """Filters and values, no two alike."""
     for n in range(count):
-        kept = f"status == 'ok' && duration_ms > {n} && tokens < {n + 100000}"
-        value = f"duration_ms / {3600000 + n}.0 + tokens * 0.{n + 1:06}"
+        kept = f"status == 'ok' && duration_ms > {n} && queued_ms < {n + 100000}"
+        value = f"duration_ms / {3600001 + n}.0 + queued_ms * 0.{n + 1:06}"
         yield kept, value
 
 

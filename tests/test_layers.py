@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "spec": {"source", "diagnostics"},
     "cel": {"source", "diagnostics"},
     "currencies": set[str](),
+    "units": set[str](),
     "ir": {"source", "cel"},
     "exact": {"cel"},
-    "check": {"source", "diagnostics", "spec", "cel", "ir", "exact", "currencies"},
+    "check": {"source", "diagnostics", "spec", "cel", "ir", "exact", "currencies", "units"},
     "pricing": {"diagnostics", "ir", "currencies"},
     "templates": set[str](),
     "backends": {"source", "diagnostics", "cel", "ir", "exact", "currencies", "templates"},
@@ -117,3 +118,17 @@ def test_validate_of_a_clean_spec_loads_no_backend_and_no_option_parser() -> Non
 def test_version_loads_nothing_of_ours() -> None:
     loaded = modules_after("--version")
     assert {name for name in loaded if name.startswith("meterspec.")} <= {"meterspec.__main__"}
+
+
+def test_without_the_engine_everything_but_running_works() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['duckdb'] = None\n"
+        f"sys.argv = ['meterspec', 'run', {str(FIXTURES / 'valid' / 'published_long.toml')!r}, "
+        f"'--events', {str(ROOT / 'examples' / 'agent-runs' / 'events.jsonl')!r}]\n"
+        "from meterspec.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "MS012" in done.stderr and "pip install 'meterspec[duckdb]'" in done.stderr

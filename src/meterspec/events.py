@@ -428,7 +428,11 @@ def _text_reading(
             cut = exp.TryCast(this=b.call("REGEXP_EXTRACT", text.copy(), b.text(kept)), to=kind)
             value = b.case([(plain, cut)])
             finer = (_matches(text, rf".*\.[0-9]{{{field.scale}}}[0-9]*[1-9]0*"), _too_fine(field))
-            faults_of_text: tuple[Fault, ...] = ((b.not_(plain.copy()), not_a(field)), _beyond(field, plain, value), finer)
+            faults_of_text: tuple[Fault, ...] = (
+                (b.not_(plain.copy()), not_a(field)),
+                _beyond(field, plain, value),
+                finer,
+            )
             return Reading(field, value, (*before, *faults_of_text))
         case FieldType.FLOAT:
             plain = _matches(text, _PLAIN)

@@ -221,7 +221,7 @@ def choose(
 
 # Names of rules -------------------------------------------------------------------------------------------------
 
-_CODE = re.compile(r"MS[0-9]{3}")
+_CODE = re.compile(r"MS[0-9]*", re.IGNORECASE)
 
 
 def named(name: str) -> tuple[Rule, ...]:
@@ -239,9 +239,11 @@ def nearest(name: str) -> str:
     """What to write instead of a name that no rule has."""
     from meterspec.catalogue import rules  # noqa: PLC0415
 
-    movable = [rule for rule in rules() if rule.severity is not Severity.ERROR]
-    known = [rule.code for rule in movable] + [rule.slug for rule in movable]
-    return did_you_mean(name, known) or f"write {_EXAMPLES}; `meterspec explain` shows each"
+    known = [rule for rule in rules() if rule.severity is not Severity.ERROR]
+    # Codes that look alike have nothing else in common, so only the case of one is put right.
+    codes = [rule.code for rule in known if rule.code == name.upper()]
+    slugs = [] if _CODE.fullmatch(name) else [rule.slug for rule in known]
+    return did_you_mean(name, codes or slugs) or f"write {_EXAMPLES}; `meterspec explain` shows each"
 
 
 def _is_among(rule: Rule, names: Collection[str]) -> bool:
@@ -265,7 +267,7 @@ def _levels(documents: Sequence[tuple[Source, Document]], out: Diagnostics) -> d
             rules = named(name)
             if not rules:
                 hint = nearest(name)
-                out.report(UNKNOWN_RULE, at=at.key(), hint=hint, edits=_correction(at.key(), name, hint), name=name)
+                out.report(UNKNOWN_RULE, at=at.key(), hint=hint, edits=_correction(at.key(), hint), name=name)
                 continue
             if level != "error" and _is_fixed(rules):
                 what = "it is an error" if len(rules) == 1 else "all rules it stands for are errors"
@@ -280,9 +282,9 @@ def _levels(documents: Sequence[tuple[Source, Document]], out: Diagnostics) -> d
     return levels
 
 
-def _correction(at: Place, name: str, hint: str) -> list[Edit]:
-    """The repair of a misspelt name; none of a well-formed code, whose neighbours mean something else."""
-    return [Edit(at, hint.split("`")[1])] if hint.startswith("did you mean") and not _CODE.fullmatch(name) else []
+def _correction(at: Place, hint: str) -> list[Edit]:
+    """The repair of a misspelt name."""
+    return [Edit(at, hint.split("`")[1])] if hint.startswith("did you mean") else []
 
 
 # Comments -------------------------------------------------------------------------------------------------------
@@ -377,7 +379,7 @@ def _allows(source: Source, out: Diagnostics) -> Iterator[_Allow]:
         if not rules:
             what = f"no rule is called `{name}`" if name else "the comment does not say what it allows"
             hint = nearest(name) if name else f"write {_EXAMPLES}, and the reason"
-            edits = _correction(name_at, name, hint)
+            edits = _correction(name_at, hint)
             out.report(UNKNOWN_ALLOW, at=name_at if name else at, hint=hint, edits=edits, what=what)
             continue
         if _is_fixed(rules):

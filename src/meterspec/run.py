@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -15,7 +16,7 @@ from meterspec.backends.sql import DIALECTS, backend, events_views, meter_view, 
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.backends.sql.meters import AS_OF, CYCLES
-from meterspec.diagnostics import Diagnostics
+from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.events import ROW, EventFiles, Ignored, load
 from meterspec.ir import Family, Meter, Program, Scalar
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Quality", "Reject", "Result", "Run", "run"]
+
+NO_ENGINE = Rule(
+    code="MS012",
+    slug="no-engine",
+    title="An engine that is not installed",
+    message="the embedded engine, DuckDB, is not installed",
+    why="Checking and compiling need no engine, so it is left out of the plain installation.",
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -98,8 +107,7 @@ def run(
     MS600 for a meter the embedded engine cannot compute, and then gives no results; raises `Failure` with MS7xx for
     files that cannot be read.
     """
-    import duckdb  # noqa: PLC0415 - 100 ms that only a run pays
-
+    duckdb = _engine()
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
     computed = [m for m in chosen if all(family.name in given for family in program.families_of(m))]
@@ -130,6 +138,15 @@ def run(
             ignored=[entry for entry in ignored if entry.keys],
             skipped=[meter.name for meter in chosen if meter not in computed],
         )
+
+
+def _engine() -> ModuleType:
+    """The embedded engine; 100 ms that only a run pays. Raises `Failure` with MS012 where it is not installed."""
+    try:
+        import duckdb  # noqa: PLC0415
+    except ImportError as error:
+        raise Failure(NO_ENGINE, hint="install it: `pip install 'meterspec[duckdb]'`") from error
+    return duckdb
 
 
 def _define(connection: DuckDBPyConnection, name: str, query: exp.Query, kind: str) -> None:

@@ -405,7 +405,12 @@ _ENDINGS = {
         for symbol in ("kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "kbit", "Mbit", "Gbit")
     },
     **{symbol.lower(): symbol for symbol in ("mg", "g", "kg", "gCO2e", "kgCO2e", "tCO2e", "EUR", "USD")},
-    **{"secs": "s", "millis": "ms", "micros": "us", "nanos": "ns", "pct": "%", "percent": "%"},
+    "secs": "s",
+    "millis": "ms",
+    "micros": "us",
+    "nanos": "ns",
+    "pct": "%",
+    "percent": "%",
 }
 """Ends of names that stand for a unit, beside English plurals. Not among them: ends with other meanings, as in
 `latency_min` and `image_h`, and `mw` and `mj`, which are a milli or a mega."""

@@ -122,8 +122,8 @@ INTEGER_DIVISION = Rule(
     title="A division of ints drops the fraction",
     message="an int divided by an int drops the fraction: {example}",
     why="CEL cuts `7 / 2` to 3, for each event, before anything is added up. A decimal keeps the fraction.",
-    bad=value_spec("duration_ms / 3600000", duration_ms="integer"),
-    good=value_spec("duration_ms / 3600000.0", duration_ms="integer"),
+    bad=value_spec("duration_ms / 3600000", duration_ms="integer, unit = 'ms'"),
+    good=value_spec("duration_ms / 3600000.0", duration_ms="integer, unit = 'ms'"),
     severity=Severity.WARNING,
 )
 CONSTANT_CONDITION = Rule(
@@ -285,12 +285,12 @@ def check(
     checker = Checker(text, env, at, out, present)
     try:
         root = parse(text)
-        if given is not None:
-            checker.guards.append((given, True))
-        expr = checker.whole(root, want, optional)
     except Problem as problem:
         checker.report(problem.rule, problem.start, problem.end, problem.hint, **problem.facts)
         return None
+    if given is not None:
+        checker.guards.append((given, True))
+    expr = checker.whole(root, want, optional)
     if checker.failed:
         return None
     if expr.type is BOOL and checker.loose:
@@ -331,6 +331,9 @@ class Checker:
         """Reports an error, and gives the node that silences what would follow from it."""
         self.report(rule, start, end, hint, **found)
         return unknown(node)
+
+    def found(self, node: Node, problem: Problem) -> Expr:
+        return self.refuse(node, problem.rule, problem.start, problem.end, problem.hint, **problem.facts)
 
     def quote(self, node: Node) -> str:
         """The characters of a node, for a message or a hint."""
@@ -822,7 +825,7 @@ class Checker:
         if name in IDENTITY:
             return self.conversion(node, name)
         overloads = FUNCTIONS.get(name)
-        if overloads is None or name in ("+", "-"):
+        if overloads is None:
             return self.no_function(node, name)
         if overloads[0].style is Style.METHOD:
             if len(node.args) == 0:
@@ -928,7 +931,10 @@ class Checker:
         if type(constant) is not Literal:
             hint = "write the zone out: `'Europe/Berlin'`"
             return self.refuse(node, NOT_CONSTANT, zone.start, zone.end, hint, what="a zone")
-        name = zone_constant(str(constant.value), zone.start, zone.end)
+        try:
+            name = zone_constant(str(constant.value), zone.start, zone.end)
+        except Problem as problem:
+            return self.found(node, problem)
         if name is None:
             return self.call(node, overload.id.removesuffix("_with_tz"), args[:1], INT, anchor)
         return self.call(node, overload.id, (args[0], Literal(name, STRING, constant.at)), INT, anchor)
@@ -974,7 +980,10 @@ class Checker:
                 field, declared = self.quote(inner), words.get(name)
                 hint = f'declare `{field}` with `type = "{declared}"`' if type(arg) is FieldRef and declared else None
                 return self.refuse(node, EVENT_TEXT, inner.start, inner.end, hint, function=f"{name}()")
-            value = CONSTANTS[name](str(arg.value), inner.start, inner.end)
+            try:
+                value = CONSTANTS[name](str(arg.value), inner.start, inner.end)
+            except Problem as problem:
+                return self.found(node, problem)
             return Literal(value, IDENTITY[name], (node.start, node.end))
         resolved = RESOLVE.get((name, kind))
         if resolved is None:

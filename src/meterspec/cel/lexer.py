@@ -206,5 +206,7 @@ def unescape(match: re.Match[str], offset: int) -> str:
         code = int(octal, 8) if octal is not None else int(hexadecimal or small or large, 16)
     if 0 <= code < 0xD800 or 0xDFFF < code <= 0x10FFFF:
         return chr(code)
-    hint = None if bad is None else f"write `\\\\{bad}` for a backslash, or begin the string with `r`"
-    raise Problem(BAD_ESCAPE, offset + match.start(), offset + match.end(), hint, escape=match.group())
+    visible = bad if bad and bad.isprintable() else ""
+    hint = None if bad is None else f"write `\\\\{visible}` for a backslash, or begin the string with `r`"
+    escape = match.group() if match.group().isprintable() else f"\\ before U+{ord(bad or ' '):04X}"
+    raise Problem(BAD_ESCAPE, offset + match.start(), offset + match.end(), hint, escape=escape)

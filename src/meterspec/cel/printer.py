@@ -79,8 +79,10 @@ class Printer:
 
     def narrowed(self, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Operands without the widenings that another one, a decimal anyway, brings about again."""
-        if self.widenings or all(bare(arg) is not arg or arg.type is not Type.DECIMAL for arg in args):
+        if self.widenings or args[0].type is not Type.DECIMAL:
             return args
+        if all(bare(arg) is not arg for arg in args):  # one has to stay
+            return args[0], *map(bare, args[1:])
         return tuple(map(bare, args))
 
 

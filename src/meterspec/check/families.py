@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from meterspec.check.compliance import compliance
 from meterspec.check.names import sql_name
+from meterspec.check.units import check_field
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import Family, Field, FieldType
 from meterspec.source import Place
@@ -272,7 +273,7 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
     for number, value in enumerate(written.values or ()):
         if written.values and value in written.values[:number]:
             out.report(REPEATED_VALUE, at=at / "values" / number, value=value, field=name)
-    return Field(
+    field = Field(
         name=name,
         type=kind,
         required=written.required,
@@ -286,6 +287,9 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
         description=written.description,
         origin=at,
     )
+    if numeric:
+        check_field(field, at, out)
+    return field
 
 
 def _digits(kind: FieldType, written: shape.FamilyField, at: Place, out: Diagnostics) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from meterspec import cel
 from meterspec.cel.tree import Expr
 from meterspec.cel.types import Environment, Type
-from meterspec.check import overflow
+from meterspec.check import overflow, units
 from meterspec.check.compliance import compliance, tightens
 from meterspec.check.names import sql_name
 from meterspec.check.prices import entitlement, price
@@ -406,6 +406,7 @@ def meter(
         overflow.check(
             aggregate.function, aggregate.value, environment, written.precision, most, at / "aggregate" / "value", out
         )
+    units.check(written.name, written.unit, kept, aggregate, members, at, out)
     return _meter(written, at, source, members, kept, aggregate, groups, environment, out)
 
 
@@ -442,12 +443,14 @@ def ratio(
         message = f"`{above.name}` and `{below.name}` have different {what}"
         out.report(RATIO_PARTS, at=at / "source", message=message)
         return None
+    units.check_ratio(written.name, written.unit, above, below, at, out)
     return _meter(written, at, source, (), None, None, above.group_by, {}, out, like=above)
 
 
 def short_meter(name: str, written: shape.ShortMeter, at: Place, family: Family, out: Diagnostics) -> Meter:
     """The meter that a `[meter.NAME]` table declares: a counter is the SUM of `qty`, a gauge its LAST value."""
     function = Function.SUM if written.kind == "counter" else Function.LAST
+    units.read(written.unit, at / "unit", out)
     value = cel.check("qty", variables((family,)), at, Diagnostics(), want=_NUMBERS)
     assert value is not None
     return Meter(

@@ -12,7 +12,7 @@ from meterspec.cel import Call, Expr, FieldRef, ListOf, Literal, Type, evaluate,
 from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity
 from meterspec.ir import Aggregate, CalendarUnit, Family, Field, Function, Meter
 from meterspec.source import Place
-from meterspec.units import CALENDAR, CO2E, MASS, TIME, BadUnit, Dimension, Unit, parse, sizes, suggested
+from meterspec.units import CALENDAR, CO2E, MASS, TIME, BadUnit, Unit, parse, sizes, suggested
 
 __all__ = ["check", "check_field", "check_ratio", "read"]
 
@@ -300,11 +300,6 @@ class _Measure:
             return replace(self, home=size)
         return replace(self, weights=frozenset(w * abs(constant) for w in self.weights))
 
-    @property
-    def scales(self) -> list[Fraction]:
-        """What its terms are multiplied by, from the fields' units on."""
-        return sorted(self.unit.factor / self.home * weight for weight in self.weights)
-
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
@@ -324,14 +319,404 @@ _Kind = _Measure | _Plain | _Other
 _OfField = Unit | _Other
 
 _GETTERS = {
-    "duration_to_hours": parse("h"),
-    "duration_to_minutes": parse("min"),
-    "duration_to_seconds": parse("s"),
-    "duration_to_milliseconds": parse("ms"),
+    "duration_to_hours": "h",
+    "duration_to_minutes": "min",
+    "duration_to_seconds": "s",
+    "duration_to_milliseconds": "ms",
 }
-_PER = {
-    CalendarUnit.MINUTE: parse("min"),
-    CalendarUnit.HOUR: parse("h"),
-    CalendarUnit.DAY: parse("d"),
-    CalendarUnit.WEEK: parse("wk"),
+_PER = {CalendarUnit.MINUTE: "min", CalendarUnit.HOUR: "h", CalendarUnit.DAY: "d", CalendarUnit.WEEK: "wk"}
+_MULTIPLY = {"multiply_int64", "multiply_decimal"}
+_DIVIDE = {"divide_int64", "divide_decimal"}
+_KEEP = {
+    *("negate_int64", "negate_decimal", "int64_to_decimal", "decimal_to_int64", "math_abs_int64", "math_abs_decimal"),
+    *("math_ceil_decimal", "math_floor_decimal", "math_round_decimal"),
 }
+_TOGETHER = {"equals": "compared", "not_equals": "compared", "in_list": "compared", "conditional": "alternatives"}
+"""Overloads whose operands have to be in one unit, and what is done with them."""
+for _kind in ("int64", "decimal"):
+    _TOGETHER |= {f"add_{_kind}": "added", f"subtract_{_kind}": "subtracted", f"modulo_{_kind}": "divided"}
+    _names = ("less", "less_equals", "greater", "greater_equals", "math_least", "math_greatest")
+    _TOGETHER |= {f"{_name}_{_kind}": "compared" for _name in _names}
+
+_ONE_CALENDAR = "keep to months on both sides, or count days in the events"
+_CARBON = "mass and CO2 equivalent are two things: write `gCO2e`, `kgCO2e` or `tCO2e` wherever CO2 equivalent is meant"
+
+
+def read(text: str | None, at: Place, out: Diagnostics) -> Unit | None:
+    """The unit that stands at a place; reports MS360 where it is none."""
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except BadUnit as bad:
+        fault = f": {bad.fault}" if bad.fault else ""
+        out.report(BAD_UNIT, at=at.within(bad.start, bad.end), hint=bad.hint, text=text, fault=fault)
+        return None
+
+
+def check_field(field: Field, at: Place, out: Diagnostics) -> None:
+    """Reports MS360 to MS362 about the unit of a number field: as it is declared, and as its name has it."""
+    unit, named = read(field.unit, at / "unit", out), suggested(field.name)
+    if named is None:
+        return
+    if field.unit is None:
+        out.report(UNIT_IN_NAME, at=at.key(), hint=f'add `unit = "{named}"`', field=field.name, unit=named)
+    elif unit is not None and unit.dimension == parse(named).dimension and unit != parse(named):
+        out.report(UNIT_AGAINST_NAME, at=at / "unit", field=field.name, unit=field.unit, named=named)
+
+
+def check(
+    meter: str,
+    unit: str | None,
+    kept: Expr | None,
+    aggregate: Aggregate | None,
+    families: Sequence[Family],
+    at: Place,
+    out: Diagnostics,
+) -> None:
+    """Reports MS360 and MS363 to MS369 about a meter over families: its filter, its value and its unit."""
+    declared = read(unit, at / "unit", out)
+    value = aggregate.value if aggregate else None
+    fields = _fields((kept, value), families, at, out)
+    if kept is not None:
+        _Walk(fields, at / "filter", out).kind(kept)
+    if aggregate is None or value is None:
+        return
+    place = at / "aggregate" / "value"
+    kind = _Walk(fields, place, out).kind(value)
+    unitless = [name for name in _numbers(value) if fields[name] is _Other.UNITLESS]
+    if aggregate.function is Function.UNIQUE:
+        return
+    if isinstance(kind, _Measure):
+        if aggregate.per in _PER:
+            kind = _product(kind, _measured(parse(_PER[aggregate.per])))
+        assert isinstance(kind, _Measure)
+        if declared is not None and not _reaches(declared, kind, meter, place, at / "unit", out, value, unitless):
+            return
+        powers = [power for _, power in kind.unit.dimension]
+        if aggregate.function is Function.SUM and powers and min(powers) < 0 < max(powers):
+            hint = "write `AVG`, or a `ratio` of two meters that add up its parts"
+            out.report(SUMMED_RATE, at=at / "aggregate" / "fn", hint=hint, meter=meter, unit=_home(kind))
+        return
+    if declared is None or not declared.dimension or not declared.measures:
+        return
+    if kind is _Other.UNITLESS and not any(suggested(name) for name in unitless):
+        hint = f"give {_listed(unitless)} a `unit`"
+        out.report(UNCHECKED_UNIT, at=at / "unit", hint=hint, meter=meter, unit=unit)
+
+
+def check_ratio(meter: str, unit: str | None, above: Meter, below: Meter, at: Place, out: Diagnostics) -> None:
+    """Reports MS360 and MS365 to MS367 about a ratio, which is in the unit of one meter by that of the other."""
+    declared = read(unit, at / "unit", out)
+    one, two = _of_text(above.unit), _of_text(below.unit)
+    if declared is not None and isinstance(one, Unit) and isinstance(two, Unit):
+        _reaches(declared, _measured(one / two), meter, at / "source", at / "unit", out)
+
+
+def _reaches(
+    unit: Unit,
+    kind: _Measure,
+    meter: str,
+    at: Place,
+    declaration: Place,
+    out: Diagnostics,
+    value: Expr | None = None,
+    unitless: Sequence[str] = (),
+) -> bool:
+    """Whether a number is in the unit of its meter; reports MS365 to MS367 where it is not."""
+    related = [(declaration, "the unit of the meter")]
+    found, needed = kind.unit, kind.unit.factor / unit.factor
+    if found.dimension == unit.dimension:
+        scales = sorted(kind.unit.factor / kind.home * weight for weight in kind.weights)
+        if needed in scales or not scales:
+            return True
+        hint, edits = _corrected(value, needed / scales[0], at) if value and len(scales) == 1 else (None, [])
+        there = _home(kind) if kind.weights == {1} else None
+        if there and hint:
+            hint = f'{hint}, or `unit = "{there}"`'
+        elif there:
+            hint = f'write `unit = "{there}"`'
+        out.report(
+            WRONG_FACTOR,
+            at=at,
+            hint=hint,
+            related=related,
+            edits=edits,
+            meter=meter,
+            unit=unit,
+            found=found,
+            needed="must not be scaled" if needed == 1 else f"has to be {_scaling(needed)}",
+            scaled=" and ".join("is not scaled" if scale == 1 else f"is {_scaling(scale)}" for scale in scales[:3]),
+        )
+    elif _same_but(CALENDAR, TIME, found, unit):
+        message = f"meter `{meter}` is in `{unit}` and its value in `{_home(kind)}`"
+        out.report(CALENDAR_LENGTH, at=at, hint=_ONE_CALENDAR, related=related, message=message)
+    else:
+        hint = f'write `unit = "{_home(kind)}"`'
+        if _same_but(CO2E, MASS, found, unit):
+            hint = _CARBON
+        elif unitless:
+            hint = f"{_listed(unitless)} counts as a plain number here; give it its `unit`"
+        words = [f"`{each}` ({each.measures})" if each.measures else f"`{each}`" for each in (unit, found)]
+        out.report(WRONG_DIMENSION, at=at, hint=hint, related=related, meter=meter, unit=words[0], found=words[1])
+    return False
+
+
+def _corrected(value: Expr, factor: Fraction, at: Place) -> tuple[str | None, list[Edit]]:
+    """A hint that multiplies a value by what it lacks, and the edit where that is one constant."""
+    match value:
+        case Call(overload, (other, Literal(int() | Decimal() as old) as literal)) if overload in _MULTIPLY | _DIVIDE:
+            constant = _decimal(Fraction(old) * factor if overload in _MULTIPLY else Fraction(old) / factor)
+            if constant == 1:
+                return f"write `{_text(other)}`", []
+            if constant is not None:
+                corrected = replace(literal, value=constant, type=Type.DECIMAL)
+                text = _text(replace(value, args=(other, corrected)))
+                return f"write `{text}`", [Edit(at.within(*literal.at), show(corrected))]
+    divisor, multiplier = _decimal(1 / factor), _decimal(factor)
+    if factor < 1 and divisor is not None:
+        return f"write `{_text(_by('divide_decimal', value, divisor))}`", []
+    if multiplier is not None:
+        return f"write `{_text(_by('multiply_decimal', value, multiplier))}`", []
+    return None, []
+
+
+def _of_text(text: str | None) -> _OfField:
+    """The unit of a text that was read, and reported where it is none, somewhere else."""
+    if text is None:
+        return _Other.UNITLESS
+    try:
+        return parse(text)
+    except BadUnit:
+        return _Other.UNKNOWN
+
+
+def _fields(
+    expressions: Iterable[Expr | None], families: Sequence[Family], at: Place, out: Diagnostics
+) -> dict[str, _OfField]:
+    """The units of the number fields of expressions; reports MS363 where families do not agree about one."""
+    found: dict[str, _OfField] = {}
+    for name in dict.fromkeys(name for expr in expressions if expr is not None for name in _numbers(expr)):
+        first, *others = families
+        one = first.field(name)
+        found[name] = _of_text(one.unit)
+        for other in others:
+            two = other.field(name)
+            unit = _of_text(two.unit)
+            if unit == found[name] or _Other.UNKNOWN in {unit, found[name]}:
+                continue
+            out.report(
+                FAMILIES_UNITS_DIFFER,
+                at=at / "source" / "families",
+                related=[(field.origin / "unit", "") for field in (one, two) if field.origin],
+                field=name,
+                first=_is_in(one.unit),
+                family=first.name,
+                second=_is_in(two.unit),
+                other=other.name,
+            )
+            found[name] = _Other.UNKNOWN
+            break
+    return found
+
+
+def _numbers(expr: Expr) -> list[str]:
+    """The number fields that an expression names, in the order they stand in."""
+    return list(dict.fromkeys(n.name for n in walk(expr) if isinstance(n, FieldRef) and n.type in _NUMBERS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Follows an expression from its fields up."""
+
+    fields: Mapping[str, _OfField]
+    at: Place
+    out: Diagnostics
+
+    def kind(self, expr: Expr) -> _Kind:
+        """What is known of an expression; reports MS364 and MS365 where operands do not go together."""
+        match expr:
+            case Literal(int() | Decimal() as value) if expr.type in _NUMBERS:
+                return _Plain(Fraction(value))
+            case FieldRef(name) if expr.type in _NUMBERS:
+                unit = self.fields[name]
+                return _measured(unit) if isinstance(unit, Unit) else unit
+            case Call():
+                return self.call(expr)
+            case Literal() | FieldRef() | ListOf():
+                return _Plain()
+
+    def call(self, call: Call) -> _Kind:
+        operands = call.args
+        match call:
+            case Call("conditional", (condition, *branches)):
+                self.kind(condition)
+                operands = tuple(branches)
+            case Call("in_list", (item, ListOf(items))):
+                operands = (item, *items)
+        kinds = [self.kind(operand) for operand in operands]
+        name = call.overload
+        if call.type in _NUMBERS and all(isinstance(kind, _Plain) and kind.constant is not None for kind in kinds):
+            constant = evaluate(call, {})
+            return _Plain(constant if isinstance(constant, Fraction) else None)
+        if name in _MULTIPLY:
+            return _product(*kinds)
+        if name in _DIVIDE:
+            return _product(kinds[0], _inverse(kinds[1]))
+        if name in _KEEP:
+            return kinds[0]
+        if name in _GETTERS:
+            return _measured(parse(_GETTERS[name]), declared=False)
+        if name not in _TOGETHER:
+            return _Plain()
+        last, together = operands[0], kinds[0]
+        for operand, kind in zip(operands[1:], kinds[1:], strict=True):
+            common = _common(together, kind)
+            if common is None:
+                self.apart(call, (last, together), (operand, kind))
+                return _Other.UNKNOWN
+            if common is not together:
+                last, together = operand, common
+        return together if call.type in _NUMBERS else _Plain()
+
+    def apart(self, call: Call, left: tuple[Expr, _Kind], right: tuple[Expr, _Kind]) -> None:
+        """Reports operands that are not in one unit."""
+        at, verb = self.at.within(*call.anchor), _TOGETHER[call.overload]
+        one, two = (f"`{_text(e)}` {_is_in(_home(k) if isinstance(k, _Measure) else None)}" for e, k in (left, right))
+        hint = None
+        match left, right:
+            case (small, _Measure() as less), (large, _Measure() as more):
+                if _same_but(CALENDAR, TIME, less.unit, more.unit):
+                    message = f"{one} and {two}, and the two are {verb}"
+                    self.out.report(CALENDAR_LENGTH, at=at, hint=_ONE_CALENDAR, message=message)
+                    return
+                if _same_but(CO2E, MASS, less.unit, more.unit):
+                    hint = _CARBON
+                elif less.unit.dimension == more.unit.dimension:
+                    if less.home > more.home:
+                        small, less, large, more = large, more, small, less
+                    factor = _decimal(more.home / less.home)
+                    if factor is not None:
+                        text = _text(_by("divide_decimal", small, factor))
+                        hint = f"`{text}` is in `{_home(more)}`"
+            case (expr, _Other()), (_, _Measure() as measure):
+                hint = self.give(expr, measure)
+            case (_, _Measure() as measure), (expr, _Other()):
+                hint = self.give(expr, measure)
+        self.out.report(MIXED_UNITS, at=at, hint=hint, left=one, right=two, verb=verb)
+
+    def give(self, expr: Expr, measure: _Measure) -> str:
+        names = [name for name in _numbers(expr) if self.fields[name] is _Other.UNITLESS]
+        return f'give {_listed(names)} its `unit`, such as "{measure.unit}"'
+
+
+def _measured(unit: Unit, *, declared: bool = True) -> _Measure:
+    return _Measure(unit, unit.factor, declared=declared)
+
+
+def _product(left: _Kind, right: _Kind) -> _Kind:
+    match left, right:
+        case (_Other.UNKNOWN, _) | (_, _Other.UNKNOWN):
+            return _Other.UNKNOWN
+        case (_Plain(constant), _Measure() as measure) | (_Measure() as measure, _Plain(constant)):
+            return measure if constant is None else measure.scaled(constant) if constant else _Other.UNKNOWN
+        case _Measure() as one, _Measure() as two:
+            return one.times(two)
+        case (_Measure() as measure, _) | (_, _Measure() as measure):
+            return measure if measure.declared else _Other.UNITLESS
+        case _Plain(), _Plain():
+            return _Plain()
+        case _:
+            return _Other.UNITLESS
+
+
+def _inverse(kind: _Kind) -> _Kind:
+    match kind:
+        case _Measure():
+            return kind.inverse()
+        case _Plain(Fraction() as constant):
+            return _Plain(1 / constant) if constant else _Other.UNKNOWN
+        case _:
+            return kind
+
+
+def _common(left: _Kind, right: _Kind) -> _Kind | None:
+    """What two numbers are together, in a sum, a comparison or a choice; None where they are in different units."""
+    match left, right:
+        case (_Other.UNKNOWN, _) | (_, _Other.UNKNOWN):
+            return _Other.UNKNOWN
+        case _Plain(), _Plain():
+            return _Plain()
+        case (_Plain(), other) | (other, _Plain()):
+            return other
+        case _Measure() as one, _Measure() as two:
+            weights = frozenset(one.home * weight / two.home for weight in two.weights)
+            known = one.weights and two.weights
+            if one.unit.dimension != two.unit.dimension or (
+                known and one.home != two.home and not weights & one.weights
+            ):
+                return None
+            declared = one.declared or two.declared
+            return replace(one, weights=one.weights | weights if known else frozenset(), declared=declared)
+        case (_Measure() as measure, _) | (_, _Measure() as measure):
+            if not measure.declared:
+                return _Other.UNITLESS
+            return measure if measure.unit.dimension == () and measure.home == 1 else None
+        case _:
+            return _Other.UNITLESS
+
+
+def _same_but(one: str, other: str, left: Unit, right: Unit) -> bool:
+    """Whether two units would measure the same, were two base dimensions one."""
+
+    def merged(unit: Unit) -> dict[str, int]:
+        powers: dict[str, int] = {}
+        for name, power in unit.dimension:
+            both = other if name == one else name
+            powers[both] = powers.get(both, 0) + power
+        return {name: power for name, power in powers.items() if power}
+
+    return left.dimension != right.dimension and merged(left) == merged(right)
+
+
+def _is_in(unit: str | None) -> str:
+    return f"is in `{unit}`" if unit else "has no unit"
+
+
+def _home(kind: _Measure) -> str:
+    """The unit that conversions brought a number to, as text."""
+    if kind.home == kind.unit.factor:
+        return str(kind.unit)
+    return sizes(kind.unit.dimension).get(kind.home) or f"{_number(kind.home / kind.unit.factor)} {kind.unit}"
+
+
+def _scaling(factor: Fraction) -> str:
+    return f"divided by {_number(1 / factor)}" if factor < 1 else f"multiplied by {_number(factor)}"
+
+
+def _number(value: Fraction) -> str:
+    exact = _decimal(value)
+    return str(value) if exact is None else f"{exact:f}"
+
+
+def _decimal(value: Fraction | int) -> Decimal | None:
+    """The same number with at most 18 decimals; None where it has more."""
+    for places in range(19):
+        whole = Fraction(value) * 10**places
+        if whole.denominator == 1:
+            return Decimal(f"{whole.numerator}E-{places}")
+    return None
+
+
+def _by(overload: str, expr: Expr, constant: Decimal) -> Expr:
+    return Call(overload, (expr, Literal(constant, Type.DECIMAL)), Type.DECIMAL)
+
+
+def _text(expr: Expr) -> str:
+    """An expression for a message, cut where it is long."""
+    text = show(expr)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
