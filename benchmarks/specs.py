@@ -85,7 +85,7 @@ def expressions(count: int) -> Iterator[tuple[str, str]]:
     """Filters and values, no two alike."""
     for n in range(count):
         kept = f"status == 'ok' && duration_ms > {n} && queued_ms < {n + 100000}"
-        value = f"duration_ms / {3600001 + n}.0 + queued_ms * 0.{n + 1:06}"
+        value = f"duration_ms / {3600001 + n}.0 + queued_ms * 0.{n:05}7"
         yield kept, value
 
 

@@ -17,6 +17,7 @@ app = typer.Typer(
     name="meterspec",
     help="The compiler for usage metering: one typed file becomes exact SQL, Stripe configuration and evidence.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -41,6 +42,12 @@ class TableFormat(StrEnum):
 class DiffFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+class Shell(StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
 
 
 class Impact(StrEnum):
@@ -209,3 +216,45 @@ def explain(
 ) -> None:
     """Explain a diagnostic, or how a meter's number comes about."""
     commands.guarded(commands.explain, subject, paths or [])
+
+
+@app.command(epilog=_examples("meterspec test", "meterspec test specs/ --format json"))
+def test(
+    paths: Paths = None,
+    format: Annotated[TableFormat, typer.Option(help="How outcomes are printed.")] = TableFormat.TABLE,
+) -> None:
+    """Run the examples inside the spec."""
+    commands.guarded(commands.test, paths or [], format.value)
+
+
+@app.command(epilog=_examples("meterspec init", "meterspec init metering"))
+def init(
+    folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The folder; it may exist.")] = ".",
+) -> None:
+    """Write a starter spec, sample events, a CI job and a pre-commit entry."""
+    commands.guarded(commands.init, folder)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec schema > meterspec.schema.json", "meterspec schema --family acme.platform.agent-run meterspec.toml"
+    )
+)
+def schema(
+    paths: Paths = None,
+    family: Annotated[str | None, typer.Option(metavar="NAME", help="The events of this family instead.")] = None,
+) -> None:
+    """Print the JSON Schema of the spec language, or of a family's events."""
+    commands.guarded(commands.schema, paths or [], family)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec completions bash > ~/.local/share/bash-completion/completions/meterspec",
+        "meterspec completions fish > ~/.config/fish/completions/meterspec.fish",
+    )
+)
+def completions(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+    """Print the completion script of a shell."""
+    program = typer.main.get_command(app)
+    commands.guarded(commands.completions, shell.value, program)

@@ -30,11 +30,27 @@ from meterspec.render import (
 )
 
 if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+    from meterspec.examples import Line, Outcome
     from meterspec.ir import Meter, Price, Program, Scalar
     from meterspec.pricing import Bill
     from meterspec.run import Result, Run
 
-__all__ = ["compile_", "diff", "explain", "guarded", "invoice", "price", "run", "validate"]
+__all__ = [
+    "compile_",
+    "completions",
+    "diff",
+    "explain",
+    "guarded",
+    "init",
+    "invoice",
+    "price",
+    "run",
+    "schema",
+    "test",
+    "validate",
+]
 
 BAD_ARGUMENT = Rule(
     code="MS005",
@@ -288,6 +304,74 @@ def explain(subject: str, paths: Sequence[str]) -> None:
     sys.stdout.write(meter_page(program, _meter(program, subject)))
 
 
+def test(paths: Sequence[str], format: str) -> None:
+    """Runs the examples inside a spec and shows what was expected beside what came."""
+    from meterspec.examples import check_examples  # noqa: PLC0415
+
+    program, out = _program(collect(paths))
+    outcomes = check_examples(program, out)
+    _stop_on_errors(out)
+    failed = sum(not outcome.passed for outcome in outcomes)
+    if format == "json":
+        counts = {"passed": len(outcomes) - failed, "failed": failed}
+        sys.stdout.write(as_json({"tests": [_outcome_json(outcome) for outcome in outcomes], "summary": counts}))
+    else:
+        for outcome in outcomes:
+            if not outcome.passed:
+                sys.stdout.write(_outcome_text(outcome, _palette(sys.stdout)) + "\n")
+    for outcome in outcomes:
+        for note in outcome.notes:
+            sys.stderr.write(f"{outcome.meter.name}: {printable(outcome.example.name)}: {printable(note)}\n")
+    words = f"{len(outcomes)} tests: {len(outcomes) - failed} passed, {failed} failed"
+    sys.stderr.write(f"{words if outcomes else 'no tests: a `[[meters.tests]]` table of a meter is one'}\n")
+    if failed:
+        raise Exit(_FINDINGS)
+
+
+def init(folder: str) -> None:
+    """Writes a new project: a commented spec, sample events, a CI job and a pre-commit entry."""
+    from meterspec.starter import write_starter  # noqa: PLC0415
+
+    written, entry = write_starter(Path(folder))
+    for path in written:
+        sys.stderr.write(f"wrote {printable(str(Path(folder) / path))}\n")
+    if entry is not None:
+        sys.stderr.write("there is a .pre-commit-config.yaml already; add this below its `repos:`\n")
+        sys.stdout.write(entry)
+    where = "" if Path(folder) == Path() else f"cd {printable(folder)} && "
+    sys.stderr.write(f"next: {where}meterspec validate && meterspec test && meterspec run --events events.jsonl\n")
+
+
+def schema(paths: Sequence[str], family: str | None) -> None:
+    """Prints the JSON Schema of the language, or of the events of a family."""
+    from meterspec.schema import document_schema, event_schema  # noqa: PLC0415
+
+    if family is None:
+        if paths:
+            reason = ": the schema of the language depends on no spec"
+            hint = "with `--family NAME`, it is the schema of that family's events"
+            raise Failure(BAD_ARGUMENT, argument="PATH", value=paths[0], reason=reason, hint=hint)
+        sys.stdout.write(as_json(document_schema()))
+        return
+    program, _ = _program(collect(paths))
+    try:
+        chosen = program.family(family)
+    except KeyError:
+        from meterspec.events import NO_SUCH_FAMILY  # noqa: PLC0415
+
+        names = [known.name for known in program.families]
+        hint = did_you_mean(family, names) or f"its families are {', '.join(names)}"
+        raise Failure(NO_SUCH_FAMILY, family=family, hint=hint) from None
+    sys.stdout.write(as_json(event_schema(chosen)))
+
+
+def completions(shell: str, program: TyperGroup) -> None:
+    """Prints the completion script of a shell."""
+    from meterspec.completions import script  # noqa: PLC0415
+
+    sys.stdout.write(script(shell, program))
+
+
 # Shared steps ---------------------------------------------------------------------------------------------------
 
 
@@ -500,6 +584,74 @@ def _write_rejects(done: Run, path: Path) -> None:
         for r in done.rejects
     ]
     write_file(path, "".join(lines).encode())
+
+
+# Examples -------------------------------------------------------------------------------------------------------
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, object]:
+    at = outcome.example.origin.span() if outcome.example.origin else None
+    return {
+        "meter": outcome.meter.name,
+        "name": outcome.example.name,
+        "outcome": "passed" if outcome.passed else "failed",
+        "file": at.source.name if at else None,
+        "line": at.begin.line if at else None,
+        "expected": [
+            {key: _value_json(value) for key, value in row.group}
+            | ({} if row.quantity is None else {"quantity": _short(row.quantity)})
+            for row in outcome.example.expect
+        ],
+        "actual": [
+            {key: _value_json(value) for key, value in row.group}
+            | {
+                "window_start": _value_json(row.window_start),
+                "window_end": _value_json(row.window_end),
+                "quantity": None if row.quantity is None else _short(row.quantity),
+                "events": row.events,
+            }
+            for row in outcome.rows
+        ],
+        "faults": list(outcome.faults),
+    }
+
+
+def _value_json(value: Scalar) -> object:
+    return instant(value) if isinstance(value, datetime) else _scalar_json(value)
+
+
+def _outcome_text(outcome: Outcome, palette: Palette) -> str:
+    """A failed example: where it stands, what was expected and what came row by row, and what was rejected."""
+    head = f"{palette.paint('failed', 'bold', 'red')}: {outcome.meter.name}: {printable(outcome.example.name)}\n"
+    if outcome.example.origin is not None:
+        at = outcome.example.origin.span()
+        head += f"  {palette.paint('-->', 'blue')} {printable(at.source.name)}:{at.begin.line}:{at.begin.column}\n"
+    counts = any("events" in dict(row.group) for row in outcome.example.expect)
+    headers = ["", *outcome.meter.group_by, "from", "to", "expected", "actual"]
+    headers += ["events expected", "events"] if counts else []
+    rows = [_line_cells(outcome, line, counts) for line in outcome.lines]
+    first = len(outcome.meter.group_by) + 3
+    body = table(headers, rows, frozenset(range(first, len(headers))), palette) if rows else ""
+    faults = "".join(f"{printable(fault)}\n" for fault in outcome.faults)
+    return head + "".join(f"  {line}\n" for line in (body + faults).splitlines())
+
+
+def _line_cells(outcome: Outcome, line: Line, counts: bool) -> list[str]:
+    named = dict(line.expected.group) if line.expected else {}
+    row = line.actual
+    verdict = "as expected" if line.same else "missing" if row is None else "differs" if line.expected else "unexpected"
+    came = dict(row.group) if row else named
+    cells = [verdict, *(_scalar_text(came[name]) if name in came else "" for name in outcome.meter.group_by)]
+    if row is None:
+        cells += [_scalar_text(named[key]) if key in named else "" for key in ("window_start", "window_end")]
+    else:
+        cells += [_day(row.window_start), _day(row.window_end)]
+    wanted = line.expected.quantity if line.expected else None
+    cells.append("no row" if line.expected is None else "any" if wanted is None else _short(wanted))
+    cells.append("no row" if row is None else "-" if row.quantity is None else _short(row.quantity))
+    if counts:
+        cells += [_scalar_text(named["events"]) if "events" in named else "", str(row.events) if row else ""]
+    return cells
 
 
 # Invoices -------------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ class Outcome:
 
     meter: Meter
     example: Example
+    rows: tuple[Result, ...]
+    """The rows that came, by window and group."""
     lines: tuple[Line, ...]
     """The rows expected, in the order written, then those that nobody expected."""
     faults: tuple[str, ...]
@@ -203,9 +205,15 @@ _ZERO_WHERE_EMPTY = {Function.COUNT, Function.SUM, Function.UNIQUE, Function.TIM
 
 
 def _outcome(case: _Case) -> Outcome:
+    case.notes += [
+        f"no quantity is {row.quantity:f}: the meter rounds to {case.meter.precision} decimals"
+        for row in case.example.expect
+        if row.quantity is not None and row.quantity != round(row.quantity, case.meter.precision)
+    ]
     return Outcome(
         meter=case.meter,
         example=case.example,
+        rows=tuple(case.rows),
         lines=tuple(_lines(case.meter, case.example.expect, case.rows)),
         faults=tuple(f"event {position} {words}" for position, words in sorted(case.faults)),
         notes=tuple(case.notes),

@@ -40,16 +40,17 @@ class Revision:
 
         The lines that changed are known from the replacements, so the cost is that of reading the text.
         """
-        hunks = [_hunk(_lines(self.before), _lines(self.after), hunk) for hunk in _grouped(self._changes())]
+        before, after = _lines(self.before), _lines(self.after)
+        hunks = [_hunk(before, after, changes) for changes in _grouped(self._changes(len(before)))]
         return f"--- {name}\n+++ {name}\n{''.join(hunks)}" if hunks else ""
 
-    def _changes(self) -> Iterator[_Change]:
-        """The lines that went and the lines that came, in order."""
-        came_from = list(range(len(_lines(self.before))))
+    def _changes(self, lines: int) -> Iterator[_Change]:
+        """The lines that went and the lines that came, in order; `lines` is how many there were."""
+        came_from: list[int | None] = list(range(lines))
         for text, replacements in self._rounds:
             came_from = _followed(came_from, text, replacements)
         old = new = 0
-        for number, origin in enumerate([*came_from, len(_lines(self.before))]):
+        for number, origin in enumerate([*came_from, lines]):
             if origin is None:
                 continue
             if (old, new) != (origin, number):

@@ -13,7 +13,7 @@ from meterspec.templates import render
 __all__ = ["write_starter"]
 
 ALREADY_THERE = Rule(
-    code="MS012",
+    code="MS013",
     slug="already-there",
     title="A new project where there is one",
     message="`{path}` is already there",
@@ -32,7 +32,7 @@ def write_starter(folder: Path) -> tuple[list[str], str | None]:
     """Writes a project into a folder, all or nothing: the paths that it wrote below the folder.
 
     Where the folder has a pre-commit configuration already, that one is left alone, and the entry for it is the second
-    value. Raises `Failure` with MS011 or MS012.
+    value. Raises `Failure` with MS011 or MS013.
     """
     files = {path: render(f"init/{name}.j2", version=__version__) for path, name in _FILES.items()}
     entry = render("init/pre-commit-hooks.yaml.j2") if (folder / _HOOKS).exists() else None
