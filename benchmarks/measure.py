@@ -40,7 +40,7 @@ class Sample:
     wall: float
     """Seconds on the clock."""
     peak: float
-    """MiB of memory at the most; never less than this process has itself."""
+    """MB of memory at the most; never less than this process has itself."""
     printed: str
 
 
@@ -124,5 +124,5 @@ def _run(command: Command, env: Mapping[str, str]) -> Sample:
     if process.returncode:
         words = " ".join(map(str, command.words))
         raise Broken(f"`{words}` ended with {process.returncode}:\n{printed[-2000:]}")
-    peak = used.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     return Sample(used.ru_utime + used.ru_stime, wall, peak, printed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["document", "expressions"]
+__all__ = ["expressions", "write"]
 
-_FAMILY = """\
+_FAMILY = """
 [[families]]
 name = "service.n{n}"
 event_id_field = "run_id"
@@ -39,7 +40,7 @@ jurisdiction = ["eu"]
 audit_retention_years = 7
 """
 
-_METER = """\
+_METER = """
 [[meters]]
 name = "meter-{n}"
 kind = "{kind}"
@@ -54,8 +55,7 @@ family = "service.n{family}"
 fn = "SUM"
 value = "{value}"
 group_by = ["customer_id", "region"]
-{rest}
-"""
+{rest}"""
 
 _BILLED = """\
 window = "billing_cycle"
@@ -89,14 +89,18 @@ def expressions(count: int) -> Iterator[tuple[str, str]]:
         yield kept, value
 
 
-def document(meters: int) -> str:
-    """A spec with a family for every ten meters."""
-    parts = []
+def write(path: Path, meters: int) -> Path:
+    """Writes a spec with a family for every ten meters."""
+    with path.open("w", encoding="utf-8") as file:  # piece by piece: who measures memory has to need little of it
+        file.writelines(_document(meters))
+    return path
+
+
+def _document(meters: int) -> Iterator[str]:
     for n, (kept, value) in enumerate(expressions(meters)):
         if n % 10 == 0:
-            parts.append(_FAMILY.format(n=n // 10))
+            yield _FAMILY.format(n=n // 10)
         billed = n % 2 == 0
         rest = _BILLED.format(included=n, bound=n + 1000) if billed else _REPORTED
         kind = "billing" if billed else "reporting"
-        parts.append(_METER.format(n=n, kind=kind, family=n // 10, filter=kept, value=value, rest=rest))
-    return "\n".join(parts)
+        yield _METER.format(n=n, kind=kind, family=n // 10, filter=kept, value=value, rest=rest)

@@ -293,23 +293,23 @@ tokens / seats
 
 tokens >= 0
 ^^^^^^^^^^^ MS321 `tokens >= 0` is always true
-  = it is at least 0
+  = `tokens` is at least 0
 
 tokens < 0
 ^^^^^^^^^^ MS321 `tokens < 0` is always false
-  = it is at least 0
+  = `tokens` is at least 0
 
 tokens == -1
 ^^^^^^^^^^^^ MS321 `tokens == -1` is always false
-  = it is at least 0
+  = `tokens` is at least 0
 
 seats != 501
 ^^^^^^^^^^^^ MS321 `seats != 501` is always true
-  = it lies between 1 and 500
+  = `seats` lies between 1 and 500
 
 seats <= 500.0
 ^^^^^^^^^^^^^^ MS321 `seats <= 500.0` is always true
-  = it lies between 1 and 500
+  = `seats` lies between 1 and 500
 
 1 < 2
 ^^^^^ MS321 `1 < 2` is always true
@@ -357,15 +357,15 @@ model in []
 
 size(model) >= 0
 ^^^^^^^^^^^^^^^^ MS321 `size(model) >= 0` is always true
-  = it is at least 0
+  = `size(model)` is at least 0
 
 started.getHours() < 24
 ^^^^^^^^^^^^^^^^^^^^^^^ MS321 `started.getHours() < 24` is always true
-  = it lies between 0 and 23
+  = `started.getHours()` lies between 0 and 23
 
 size(region) > 1
 ^^^^^^^^^^^^^^^^ MS321 `size(region) > 1` is always true
-  = it lies between 2 and 7
+  = `size(region)` lies between 2 and 7
 
 5
 ^ MS322 every event gives 5
@@ -558,7 +558,7 @@ dyn(status)
   = write `field in [...]`
 
 .status
-^^^^^^^ MS350 names that begin with a point are not in the profile: `.status`
+^^^^^^^ MS352 names that begin with a point are not in the profile: `.status`
   = take the point out
 
 bool(model)
@@ -609,7 +609,7 @@ status not in [1]
 
 plan is null
      ^^ MS300 `is` is not expected here
-  = write `==`; a field is missing where `field == null`
+  = write `!has(field)` where a field is missing, `has(field)` where it is there
 
 status ** 2
        ^^ MS300 `**` is not expected here
@@ -781,12 +781,17 @@ NUMBER, CONDITION = (Type.INT, Type.DECIMAL), (Type.BOOL,)
             "this gives a duration, and a number is needed here",
             "write `(ended - started).getSeconds()`",
         ),
-        ("model", NUMBER, "this gives a string, and a number is needed here", None),
+        (
+            "model",
+            NUMBER,
+            "this gives a string, and a number is needed here",
+            "`UNIQUE` counts different texts; a field that holds numbers is declared so",
+        ),
         (
             "cost",
             (Type.STRING, Type.INT, Type.BOOL),
-            "this gives a decimal, and a string or an int or a bool is needed here",
-            None,
+            "this gives a decimal, and a string, an int or a bool is needed here",
+            "decimals are seldom equal: take a whole number, such as `int(x)`, or an id",
         ),
     ],
 )

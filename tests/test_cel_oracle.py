@@ -41,7 +41,7 @@ STRICTER = {
     "MS345": "unsigned numbers",
     "MS347": "names of types",
     "MS349": "functions that are not in the profile",
-    "MS350": "names that begin with a point",
+    "MS352": "names that begin with a point",
     "MS351": "null as a value",
 }
 """What Google's checker accepts and this one refuses, and why."""

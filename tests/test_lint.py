@@ -10,10 +10,12 @@ import pytest
 import tomli
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
+from meterspec.formats import NAMES
 from meterspec.lint import choose, named
 from meterspec.pipeline import compile_program, load
 from meterspec.project import Settings, SpecFile, collect
 from meterspec.render import order
+from tests.conftest import ROOT
 from tests.corpus import check_text
 
 SPEC = """
@@ -68,14 +70,11 @@ def test_a_project_sets_the_level_of_warnings(levels: str, expected: str) -> Non
     assert (program is None) == ("error" in expected)
 
 
-def settings(lint: str) -> Settings:
-    text = f"[tool.meterspec.lint]\n{lint}\n"
-    return Settings("pyproject.toml", text, None, tomli.loads(text)["tool"]["meterspec"]["lint"])
-
-
-def checked(spec: str, lint: str) -> list[Diagnostic]:
+def checked(spec: str, pyproject: str) -> list[Diagnostic]:
+    """What is found in a spec that stands below a pyproject.toml."""
     out = Diagnostics()
-    load([SpecFile("meterspec.toml", spec.encode(), settings(lint))], out)
+    lint = tomli.loads(pyproject)["tool"]["meterspec"]["lint"]
+    load([SpecFile("meterspec.toml", spec.encode(), Settings("pyproject.toml", pyproject, None, lint))], out)
     return order(out)
 
 
@@ -92,7 +91,7 @@ IN_BOTH = [
 def test_the_spec_wins_over_pyproject_and_the_longer_code_over_the_shorter(
     in_settings: str, in_spec: str, expected: str
 ) -> None:
-    assert seen(checked(f"[lint]\n{in_spec}\n{SPEC}", in_settings)) == expected
+    assert seen(checked(f"[lint]\n{in_spec}\n{SPEC}", f"[tool.meterspec.lint]\n{in_settings}\n")) == expected
 
 
 FAULTS_OF_SETTINGS = [
@@ -105,7 +104,7 @@ FAULTS_OF_SETTINGS = [
 
 @pytest.mark.parametrize(("lint", "code", "at"), FAULTS_OF_SETTINGS)
 def test_settings_are_checked_where_they_stand(lint: str, code: str, at: tuple[int, int]) -> None:
-    (error,) = [d for d in checked(SPEC, lint) if d.severity is Severity.ERROR]
+    (error,) = [d for d in checked(SPEC, f"[tool.meterspec.lint]\n{lint}\n") if d.severity is Severity.ERROR]
     assert error.at is not None
     span = error.at.span()
     assert (error.code, span.source.name, span.begin.line, span.begin.column) == (code, "pyproject.toml", *at)
@@ -193,6 +192,7 @@ TABLES = """
 [[families]] {family}
 name = "api.call"
 
+{above}
 [[meters]] {meter}
 name = "calls"
 source = {{ kind = "family", family = "api.call" }}
@@ -207,6 +207,7 @@ aggregate = {{ fn = "COUNT", group_by = ["zone"] }}
 """
 ALLOW = "# meterspec: allow MS223 the gateway adds it"
 HEADERS = [
+    ("above", ["MS223 `zone`"]),
     ("meter", ["MS223 `zone`"]),
     ("aggregate", ["MS223 `zone`"]),
     ("next", ["MS223 `region`"]),
@@ -216,7 +217,7 @@ HEADERS = [
 
 @pytest.mark.parametrize(("where", "expected"), HEADERS)
 def test_at_a_header_it_speaks_for_the_table_and_those_below_it(where: str, expected: list[str]) -> None:
-    nothing = dict.fromkeys(("family", "meter", "aggregate", "next"), "")
+    nothing = dict.fromkeys(("family", "above", "meter", "aggregate", "next"), "")
     _, found = check_text(TABLES.format(**{**nothing, where: ALLOW}))
     assert [f"{d.code} {''.join(re.findall('`[^`.]+`', d.message))}" for d in found] == expected
 
@@ -385,7 +386,7 @@ def test_no_choice_drops_an_error() -> None:
     assert seen(choose(found, select=["MS223"], ignore=["MS"])) == "MS201 error"
 
 
-NAMES = [
+RULE_NAMES = [
     ("MS223", {"MS223"}),
     ("undeclared-dimension", {"MS223"}),
     ("MS12", {f"MS12{digit}" for digit in range(7)}),
@@ -397,7 +398,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "codes"), NAMES)
+@pytest.mark.parametrize(("name", "codes"), RULE_NAMES)
 def test_names_of_rules(name: str, codes: set[str]) -> None:
     assert {rule.code for rule in named(name)} == codes
 
@@ -416,3 +417,23 @@ def test_settings_are_those_of_the_folder_of_the_spec(tmp_path: Path, monkeypatc
         out = Diagnostics()
         load(collect([path]), out)
         assert seen(order(out)) == expected
+
+
+# The page -------------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
+IN_SPEC, IN_PYPROJECT, ALLOWED = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_what_the_page_shows_is_without_findings() -> None:
+    assert seen(check_text(IN_SPEC)[1]) == ""
+    assert seen(check_text(ALLOWED)[1]) == ""
+    assert seen(check_text(ALLOWED.replace("# meterspec", "#"))[1]) == "MS223 warning"
+    assert seen(checked(SPEC, IN_PYPROJECT)) == "MS223 error, MS320 warning"
+
+
+def test_the_page_names_every_format_and_every_rule_of_these() -> None:
+    named_there = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+    assert tuple(named_there) == NAMES
+    assert set(re.findall(r"--format (\w+)", PAGE)) <= {*NAMES}
+    assert set(re.findall(r"MS13\d", PAGE)) <= {rule.code for rule in named("MS13")}

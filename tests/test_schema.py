@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from meterspec.catalogue import rules
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.events import find
-from meterspec.ir import Family, Field, FieldType
+from meterspec.ir import Family, Field, FieldType, Program
 from meterspec.run import run
 from meterspec.schema import document_schema, event_schema, validator
 from meterspec.source import Source
@@ -33,7 +33,7 @@ from meterspec.spec import toml
 from meterspec.spec.reader import read_document
 from meterspec.spec.shape import Document, Length, Matching, Range
 from tests.conftest import FIXTURES
-from tests.corpus import announced, check_text
+from tests.corpus import announced
 from tests.test_cli import meterspec
 from tests.test_corpus import INVALID, VALID, name_of
 from tests.test_rules import code_of
@@ -174,9 +174,9 @@ MISTAKES = """
 
 def taplo(folder: Path, text: str) -> list[str]:
     """The messages of taplo, which editors run, on a document that names the schema on its first line."""
-    (folder / "meterspec.schema.json").write_text(meterspec("schema").stdout, encoding="utf-8")
+    (folder / "meterspec.schema.json").write_text(json.dumps(LANGUAGE), encoding="utf-8")
     (folder / "meterspec.toml").write_text(text, encoding="utf-8")
-    command = [Path(sys.executable).with_name("taplo"), "lint", "meterspec.toml"]
+    command = [str(Path(sys.executable).with_name("taplo")), "lint", "meterspec.toml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == bool(errors), done.stderr
@@ -303,3 +303,133 @@ def test_the_reader_and_pydantic_take_the_same_documents(document: dict[str, Any
     assert read is not None, list(out)
     assert asdict(read) == asdict(validated)
     assert list(EDITOR.iter_errors(as_json(document))) == []
+
+
+# Events
+
+FAMILY = Family(
+    name="sensor.reading",
+    sql_name="sensor_reading",
+    event_id="id",
+    event_time="at",
+    customer="who",
+    fields=(
+        Field(name="id", type=FieldType.STRING, required=True),
+        Field(name="at", type=FieldType.TIMESTAMP, required=True),
+        Field(name="who", type=FieldType.STRING),
+        Field(name="count", type=FieldType.INTEGER, minimum=Decimal(0), maximum=Decimal(10), unit="1"),
+        Field(name="level", type=FieldType.FLOAT, scale=6, minimum=Decimal("0.5"), maximum=Decimal(10)),
+        Field(name="euros", type=FieldType.DECIMAL, precision=18, scale=2, description="What it cost"),
+        Field(name="state", type=FieldType.STRING, values=("on", "off"), personal=True),
+        Field(name="loud", type=FieldType.BOOLEAN),
+        Field(name="seen", type=FieldType.TIMESTAMP),
+    ),
+)
+ROWS = [
+    # field, its value as JSON, whether a run accepts it, whether the schema does
+    *[("count", text, True, True) for text in ("0", "10", "3.0", "1e1", '"7"', '"7.0"', "null")],
+    *[("count", text, False, False) for text in ("-1", "11", "1.5", "true", '""', '"1.5"', '"1e1"', "[1]", "{}")],
+    *[("count", text, False, True) for text in ('"11"', '"-1"')],  # no bounds for a number in a text
+    *[("level", text, True, True) for text in ("0.5", "10", "1e0", '"9.5"', "null")],
+    *[("level", text, False, False) for text in ("0.4", "10.1", '"1e1"', '"NaN"', "true")],
+    *[("euros", text, True, True) for text in ("1.25", "-0.5", '"100.25"', "7", "1.250")],
+    *[("euros", text, False, False) for text in ('"1,25"', '"+1"', "false", '"Infinity"')],
+    *[("euros", text, False, True) for text in ("1.255", "1e30")],  # JSON Schema does not count digits
+    *[("state", text, True, True) for text in ('"on"', "null")],
+    *[("state", text, False, False) for text in ('"On"', "1", '""')],
+    *[("loud", text, True, True) for text in ("true", "false", "null")],
+    *[("loud", text, False, False) for text in ('"true"', "1")],
+    *[
+        ("seen", f'"2026-01-05T10:00:00{rest}"', True, True)
+        for rest in ("Z", "", ".123456789Z", "+02:00", "-0330", "z")
+    ],
+    *[("seen", text, True, True) for text in ('"2026-01-05 10:00:00"', "null")],
+    *[("seen", text, False, False) for text in ('"2026-01-05"', '"yesterday"', "1767607200", '"2026-01-05T10:00Z"')],
+    ("seen", '"2026-02-30T10:00:00Z"', False, True),
+    *[("who", text, True, True) for text in ('"c1"', '""', "null")],
+    *[("who", text, False, False) for text in ("5", "true")],
+    ("at", "null", False, False),
+    ("at", '"2026-01-05T10:00:00Z"', True, True),
+    ("unknown", "5", True, True),
+]
+
+
+def line(number: int, field: str, text: str) -> str:
+    other = {"id": f'"{number}"', "at": '"2026-01-05T10:00:00Z"'}
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in {**other, field: text}.items()) + "}"
+
+
+@pytest.fixture(scope="module")
+def rejected(tmp_path_factory: pytest.TempPathFactory) -> set[int]:
+    """The rows that a run rejects."""
+    path = tmp_path_factory.mktemp("events") / "e.jsonl"
+    path.write_text("\n".join(line(n, field, text) for n, (field, text, _, _) in enumerate(ROWS)), encoding="utf-8")
+    program = Program(families=(FAMILY,))
+    done = run(program, find(program, [str(path)]), Diagnostics())
+    return {int(json.loads(reject.row)["id"]) for reject in done.rejects}
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=lambda n: f"{ROWS[n][0]}={ROWS[n][1]}")
+def test_an_event_that_a_run_accepts_is_valid(number: int, rejected: set[int]) -> None:
+    field, text, accepted, valid = ROWS[number]
+    assert (number not in rejected) == accepted
+    assert Draft7Validator(event_schema(FAMILY)).is_valid(json.loads(line(number, field, text))) == valid
+    assert valid or not accepted
+
+
+def test_the_schema_of_events_says_what_the_fields_are() -> None:
+    schema = event_schema(FAMILY)
+    Draft7Validator.check_schema(schema)
+    assert schema["required"] == ["id", "at"]
+    assert schema["properties"]["id"] == {
+        "type": ["string"],
+        "description": "Identifies the event: repeats count once.",
+    }
+    assert schema["properties"]["level"] == {
+        "type": ["number", "string", "null"],
+        "pattern": r"^-?[0-9]+(\.[0-9]+)?$",
+        "minimum": 0.5,
+        "maximum": 10,
+    }
+    assert schema["properties"]["euros"]["description"] == "What it cost."
+    assert schema["properties"]["state"]["enum"] == ["on", "off", None]
+    assert schema["properties"]["state"]["description"] == "Personal data."
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high"),
+    [("0.1", 0.1, 0.1), ("9223372036854775807", 2**63 - 1, 2**63 - 1), ("-0.123456789012345678", -1, 0)],
+)
+def test_a_bound_is_exact_or_wider(bound: str, low: float, high: float) -> None:
+    number = Field(
+        name="x", type=FieldType.DECIMAL, precision=38, scale=18, minimum=Decimal(bound), maximum=Decimal(bound)
+    )
+    properties = event_schema(
+        Family(name="f", sql_name="f", event_id="id", event_time="at", customer=None, fields=(number,))
+    )
+    assert properties["properties"]["x"]["minimum"] == low
+    assert properties["properties"]["x"]["maximum"] == high
+
+
+# The command
+
+
+def test_the_command_prints_the_schema_of_the_language_or_of_a_family() -> None:
+    assert json.loads(meterspec("schema").stdout) == LANGUAGE
+    published = str(FIXTURES / "valid" / "published_long.toml")
+    done = meterspec("schema", "--family", "acme.platform.agent-run", published)
+    assert json.loads(done.stdout)["$id"] == "urn:meterspec:event:acme.platform.agent-run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--family", "acme.platform.agent-rum", "{}"], "did you mean `acme.platform.agent-run`?"),
+        (["{}"], "with `--family NAME`"),
+    ],
+)
+def test_the_command_says_what_it_cannot_do(arguments: list[str], words: str) -> None:
+    published = str(FIXTURES / "valid" / "published_long.toml")
+    done = meterspec("schema", *(argument.format(published) for argument in arguments))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr

@@ -199,7 +199,7 @@ MISTAKES = [
     ("MS114", "m = 1\n[⟦m⟧.x]", "`m` has its value already", "in one place"),
     # Numbers that cannot be counted with
     ("MS115", "a = ⟦nan⟧", "`nan` is not a number to count with", "leave the key out"),
-    ("MS115", "t = [{ up_to = ⟦inf⟧ }]", "`inf` is not a number to count with", 'no bound is `"infinity"`, in quotes'),
+    ("MS115", "t = [{ up_to = ⟦inf⟧ }]", "`inf` is not a number to count with", '`"infinity"`, in quotes'),
     ("MS115", "[[a]]\n[a.b]\nc.d = [1, ⟦-inf⟧]", "`-inf` is not a number to count with", "a finite number"),
     ("MS116", "a = ⟦9223372036854775808⟧", "`9223372036854775808` does not fit 64 bits", "in quotes"),
     ("MS116", "a = ⟦-9223372036854775809⟧", "does not fit 64 bits", "in quotes"),

@@ -15,10 +15,10 @@ def main() -> None:
 
         sys.stdout.write(f"meterspec {__version__}\n")
         return
-    if arguments[:1] == ["validate"] and not any(argument.startswith("-") for argument in arguments[1:]):
-        from meterspec.commands import guarded, validate  # noqa: PLC0415 - pre-commit runs this: no option parser
+    if arguments[:1] in (["validate"], ["fmt"]) and not any(argument.startswith("-") for argument in arguments[1:]):
+        from meterspec import commands  # noqa: PLC0415 - pre-commit runs these: no option parser
 
-        guarded(validate, arguments[1:])
+        commands.guarded(commands.fmt if arguments[0] == "fmt" else commands.validate, arguments[1:])
     from meterspec.cli import app  # noqa: PLC0415
 
     app()

@@ -93,14 +93,19 @@ def write(artifacts: Sequence[Artifact], folder: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Makes a file hold these bytes, complete or not at all; raises `Failure` with MS011."""
+    """Makes a file hold these bytes, complete or not at all; raises `Failure` with MS011.
+
+    A file that is there keeps its mode, and a link to one stays a link.
+    """
     try:
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(name).chmod(0o666 & ~_umask())
+            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -114,6 +114,16 @@ def validate(
     commands.guarded(commands.validate, paths or [], chosen, strict, quiet, _split(select), _split(ignore))
 
 
+@app.command(epilog=_examples("meterspec fmt", "meterspec fmt specs/ --check --diff"))
+def fmt(
+    paths: Paths = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 and name what would change.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; exit 1 and show what would change.")] = False,
+) -> None:
+    """Give specs their canonical layout; comments and values stay."""
+    commands.guarded(commands.fmt, paths or [], check, diff)
+
+
 @app.command("compile", epilog=_examples("meterspec compile --out build", "meterspec compile --out build --check"))
 def compile_(
     paths: Paths = None,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 from meterspec import lint
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
 from meterspec.pipeline import TARGETS, compile_program, load
-from meterspec.project import SpecFile, collect
+from meterspec.project import STDIN, SpecFile, collect
 from meterspec.render import (
     Palette,
     as_json,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from meterspec.examples import Line, Outcome
     from meterspec.ir import Meter, Price, Program, Scalar
     from meterspec.pricing import Bill
+    from meterspec.revision import Revision
     from meterspec.run import Result, Run
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "completions",
     "diff",
     "explain",
+    "fmt",
     "guarded",
     "init",
     "invoice",
@@ -154,6 +156,31 @@ def validate(
     if not quiet:
         sys.stderr.write(f"{len(files)} file{'s' if len(files) != 1 else ''}: {summary(found)}\n")
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+        raise Exit(_FINDINGS)
+
+
+def fmt(paths: Sequence[str], check: bool = False, diff: bool = False) -> None:
+    """Gives files their canonical layout; with `check` or `diff` only says which have another, or shows it."""
+    from meterspec.formatting import layout  # noqa: PLC0415
+
+    files = collect(paths)
+    out = Diagnostics()
+    laid_out = [(file.name, layout(file.name, file.data, out)) for file in files]
+    changed = [(name, revision) for name, revision in laid_out if revision and revision.after != revision.before]
+    _write_diagnostics(order(out), sys.stderr)
+    if diff:
+        _write_diffs(changed)
+    elif check:
+        sys.stdout.write("".join(f"{printable(name)}\n" for name, _ in changed))
+    else:
+        for name, revision in laid_out:
+            if revision and (name == STDIN or revision.after != revision.before):
+                _write_spec(name, revision.after.encode())
+    if check or diff or any(file.name != STDIN for file in files):
+        words = "would change" if check or diff else "changed"
+        same = sum(revision is not None for _, revision in laid_out) - len(changed)
+        sys.stderr.write(f"{_count(len(changed), 'file')} {words}, {same} as before\n")
+    if out.has_errors or (changed and (check or diff)):
         raise Exit(_FINDINGS)
 
 
@@ -322,7 +349,7 @@ def test(paths: Sequence[str], format: str) -> None:
     for outcome in outcomes:
         for note in outcome.notes:
             sys.stderr.write(f"{outcome.meter.name}: {printable(outcome.example.name)}: {printable(note)}\n")
-    words = f"{len(outcomes)} tests: {len(outcomes) - failed} passed, {failed} failed"
+    words = f"{len(outcomes)} test{'s' if len(outcomes) != 1 else ''}: {len(outcomes) - failed} passed, {failed} failed"
     sys.stderr.write(f"{words if outcomes else 'no tests: a `[[meters.tests]]` table of a meter is one'}\n")
     if failed:
         raise Exit(_FINDINGS)
@@ -388,6 +415,30 @@ def _write_diagnostics(found: Sequence[Diagnostic], stream: TextIO, format: str 
     palette = _palette(stream)
     for diagnostic in found:
         stream.write(concise(diagnostic) if format == "concise" else full(diagnostic, palette) + "\n")
+
+
+def _write_diffs(changed: Sequence[tuple[str, Revision]]) -> None:
+    palette = _palette(sys.stdout)
+    colours = {"+": "green", "-": "red", "@": "cyan"}
+    for name, revision in changed:
+        for line in revision.diff(printable(name)).split("\n")[:-1]:
+            sys.stdout.write(palette.paint(line, colours[line[0]]) if line[:1] in colours else line)
+            sys.stdout.write("\n")
+
+
+def _write_spec(name: str, data: bytes) -> None:
+    """Puts the new text of a spec where the old one came from."""
+    if name == STDIN:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    from meterspec.artifacts import write_file  # noqa: PLC0415
+
+    write_file(Path(name), data)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _program(files: Sequence[SpecFile]) -> tuple[Program, Diagnostics]:
@@ -638,20 +689,25 @@ def _outcome_text(outcome: Outcome, palette: Palette) -> str:
 
 def _line_cells(outcome: Outcome, line: Line, counts: bool) -> list[str]:
     named = dict(line.expected.group) if line.expected else {}
-    row = line.actual
-    verdict = "as expected" if line.same else "missing" if row is None else "differs" if line.expected else "unexpected"
-    came = dict(row.group) if row else named
-    cells = [verdict, *(_scalar_text(came[name]) if name in came else "" for name in outcome.meter.group_by)]
-    if row is None:
-        cells += [_scalar_text(named[key]) if key in named else "" for key in ("window_start", "window_end")]
+
+    def wanted(key: str) -> str:
+        value = named.get(key)
+        return "" if key not in named else _day(value) if isinstance(value, datetime) else _scalar_text(value)
+
+    if line.expected is None:
+        expected = "no row"
     else:
-        cells += [_day(row.window_start), _day(row.window_end)]
-    wanted = line.expected.quantity if line.expected else None
-    cells.append("no row" if line.expected is None else "any" if wanted is None else _short(wanted))
-    cells.append("no row" if row is None else "-" if row.quantity is None else _short(row.quantity))
-    if counts:
-        cells += [_scalar_text(named["events"]) if "events" in named else "", str(row.events) if row else ""]
-    return cells
+        expected = "any" if line.expected.quantity is None else _short(line.expected.quantity)
+    if line.actual is None:
+        groups = [wanted(key) for key in (*outcome.meter.group_by, "window_start", "window_end")]
+        actual, events = "no row", ""
+    else:
+        row = line.actual
+        groups = [*(_scalar_text(value) for _, value in row.group), _day(row.window_start), _day(row.window_end)]
+        actual, events = "-" if row.quantity is None else _short(row.quantity), str(row.events)
+    differs = "missing" if line.actual is None else "unexpected" if line.expected is None else "differs"
+    cells = ["as expected" if line.same else differs, *groups, expected, actual]
+    return [*cells, wanted("events"), events] if counts else cells
 
 
 # Invoices -------------------------------------------------------------------------------------------------------

@@ -42,8 +42,8 @@ class _Parameter:
     def fish(self) -> str:
         """Its part of a `complete` command."""
         names = [f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in self.names]
-        value = [] if self.value is None else [f"-x -a {quote(' '.join(self.choices))}"] if self.choices else ["-r"]
-        return " ".join([*names, *value, f"-d {quote(self.words)}"])
+        value = [] if self.value is None else [f"-x -a {_fish(' '.join(self.choices))}"] if self.choices else ["-r"]
+        return " ".join([*names, *value, f"-d {_fish(self.words)}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Command:
 
     @property
     def fish(self) -> str:
-        return f"-a {self.name} -d {quote(self.words)}"
+        return f"-a {self.name} -d {_fish(self.words)}"
 
 
 _HELP = _Parameter(("--help", "-h"), "Show this message and exit.", None, (), repeats=False)
@@ -100,3 +100,9 @@ def _parameter(parameter: Any) -> _Parameter:
         choices=tuple(getattr(parameter.type, "choices", None) or ()),
         repeats=bool(getattr(parameter, "multiple", False)),
     )
+
+
+def _fish(text: str) -> str:
+    """A text in quotes as fish reads them: a backslash escapes there, as it does not in other shells."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

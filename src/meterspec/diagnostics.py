@@ -120,8 +120,13 @@ class Diagnostics:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint naming the known name nearest to a misspelt one; None where nothing is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - 7 ms, only once something is wrong
+    from difflib import SequenceMatcher, get_close_matches  # noqa: PLC0415 - 7 ms, only once something is wrong
 
     by_fold = {k.lower(): k for k in known}
-    near = get_close_matches(name.lower(), by_fold, n=1, cutoff=0.6)
-    return f"did you mean `{by_fold[near[0]]}`?" if near else None
+    typed = name.lower()
+    near = get_close_matches(typed, by_fold, n=3, cutoff=0.6)
+    if not near:
+        return None
+    # Of names equally near, the one with the same letters: two of them were typed the wrong way round.
+    best = max(near, key=lambda k: (SequenceMatcher(None, k, typed).ratio(), sorted(k) == sorted(typed)))
+    return f"did you mean `{by_fold[best]}`?"

@@ -125,7 +125,9 @@ def load(connection: DuckDBPyConnection, events: EventFiles) -> Ignored:
     for number, path in enumerate(events.paths):
         try:
             if _format(path) == "json":
-                select, keys = _json_rows(connection, events.family, path, f"meterspec_lines_{number}")
+                select, keys = _json_rows(
+                    connection, events.family, path, f"meterspec_lines_{events.family.sql_name}_{number}"
+                )
             else:
                 select, keys = _column_rows(connection, events.family, path)
             connection.execute(f"EXPLAIN {_sql(select)}")

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import reduce
 from math import gcd
 
-from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
+from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment
 
 __all__ = [
@@ -215,8 +215,10 @@ def _column(name: str, environment: Environment) -> Scaled:
 
 def _call(call: Call, environment: Environment) -> Scaled:
     name = call.overload
-    if name in _UNARY | _BINARY.keys() or name.startswith(("math_least", "math_greatest")):
+    if name in _UNARY | _BINARY.keys() | {"divide_decimal"} or name.startswith(("math_least", "math_greatest")):
         operands = [scaled(arg, environment) for arg in call.args]
+        if name == "divide_decimal":
+            return _divide(*operands, constant=not any(isinstance(node, FieldRef) for node in walk(call.args[1])))
         if name in _BINARY:
             return _BINARY[name](*operands)
         return _unary(name, operands) if name in _UNARY else _extreme(operands, greatest="greatest" in name)
@@ -285,10 +287,10 @@ def _multiply(left: Scaled, right: Scaled) -> Scaled:
             return Scaled(ratio, Product(one, two, Interval(min(corners), max(corners))))
 
 
-def _divide(left: Scaled, right: Scaled) -> Scaled:
-    """A division: by a constant it only changes the ratio, by anything else it is rounded per event."""
-    if isinstance(right.whole, Constant):
-        assert right.whole.value != 0
+def _divide(left: Scaled, right: Scaled, *, constant: bool) -> Scaled:
+    """A division: by a constant, which names no field, it only changes the ratio; by anything else it is rounded."""
+    if constant:
+        assert isinstance(right.whole, Constant) and right.whole.value != 0
         return Scaled(left.ratio / right.ratio, _times(left.whole, right.whole.value))
     quotient = left.ratio / right.ratio * 10**DIVISION_SCALE
     dividend = _times(left.whole, quotient.numerator)
@@ -320,7 +322,6 @@ _BINARY: dict[str, Callable[[Scaled, Scaled], Scaled]] = {
     "multiply_int64": _multiply,
     "multiply_decimal": _multiply,
     "divide_int64": _divide_int,
-    "divide_decimal": _divide,
     "modulo_int64": _modulo_int,
 }
 

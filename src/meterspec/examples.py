@@ -7,7 +7,7 @@ the number of its example, by which every meter groups, and its id is an id with
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,19 @@ from tempfile import TemporaryDirectory
 from meterspec.backends.sql import needs_as_of
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import EventFiles
-from meterspec.ir import Example, ExpectedRow, Family, Field, FieldType, Function, Meter, Program, Scalar
+from meterspec.ir import (
+    Example,
+    ExpectedRow,
+    Family,
+    Field,
+    FieldType,
+    Function,
+    Lifetime,
+    Meter,
+    Program,
+    Rolling,
+    Scalar,
+)
 from meterspec.run import Result, run
 
 __all__ = ["Line", "Outcome", "check_examples"]
@@ -60,12 +72,9 @@ def check_examples(program: Program, out: Diagnostics) -> list[Outcome]:
     """
     examples = [(meter, example) for meter in program.meters for example in meter.examples]
     cases = [_case(program, number, meter, example) for number, (meter, example) in enumerate(examples)]
-    batches: dict[object, list[_Case]] = {}
-    for case in cases:
-        batches.setdefault(_end(case) if needs_as_of(case.meter) else None, []).append(case)
     numbered = _numbered(program)
-    for end, batch in batches.items():
-        _run(numbered, batch, end if isinstance(end, datetime) else None, out)
+    for batch in _batches([case for case in cases if case.events]):
+        _run(numbered, batch, out)
     return [] if out.has_errors else [_outcome(case) for case in cases]
 
 
@@ -85,6 +94,8 @@ class _Case:
     families: tuple[Family, ...]
     events: list[tuple[int, Family, dict[str, Scalar]]] = field(default_factory=list)
     """Each with its position in the example, counted from 1."""
+    end: datetime | None = None
+    """The as-of instant, where it is known before a run."""
     rows: list[Result] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -105,6 +116,7 @@ def _case(program: Program, number: int, meter: Meter, example: Example) -> _Cas
             for key in values
             if key not in declared
         ]
+    case.end = _end(case)
     return case
 
 
@@ -119,16 +131,38 @@ def _family(families: tuple[Family, ...], values: dict[str, Scalar]) -> Family |
     return next((family for family in families if family.name == name), f"does not say its family: add {names}")
 
 
-def _end(case: _Case) -> object:
-    """The as-of instant of an example; where it takes a run to find it, something no other example has."""
+def _batches(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
+    """The examples that one run computes: all that need no as-of instant, few of those that end at theirs."""
+    whole, together = [], []
+    for case in cases:
+        if not needs_as_of(case.meter):
+            whole.append(case)
+        elif case.end is not None and _ends_at_as_of(case.meter):
+            together.append(case)
+        else:
+            yield [case]
+    yield whole
+    # A run computes every example at the instant of every other.
+    yield from (together[n : n + 128] for n in range(0, len(together), 128))
+
+
+def _ends_at_as_of(meter: Meter) -> bool:
+    """Whether every window of a meter ends at the as-of instant, and events before no window matter."""
+    if meter.aggregate is None or meter.aggregate.function is Function.TIME_WEIGHTED:
+        return False
+    return isinstance(meter.window, Lifetime) or (isinstance(meter.window, Rolling) and meter.window.every is None)
+
+
+def _end(case: _Case) -> datetime | None:
+    """The as-of instant of an example; None where it takes a run to find it."""
     if case.example.as_of is not None:
         return case.example.as_of
-    ids = {(family.name, values.get(family.event_id)) for _, family, values in case.events}
-    times = [_instant(values.get(family.event_time)) for _, family, values in case.events]
-    known = [time for time in times if time is not None]
-    if len(ids) < len(case.events) or len(known) < len(case.events) or not known:
-        return case.number
-    return max(known) + timedelta(microseconds=1)
+    times: dict[object, datetime] = {}
+    for _, family, values in case.events:
+        time = _instant(values.get(family.event_time))
+        if time is None or times.setdefault((family.name, values.get(family.event_id)), time) != time:
+            return None
+    return max(times.values()) + timedelta(microseconds=1) if times else None
 
 
 def _instant(value: Scalar) -> datetime | None:
@@ -155,23 +189,26 @@ def _numbered(program: Program) -> Program:
     )
 
 
-def _run(numbered: Program, batch: Sequence[_Case], end: datetime | None, out: Diagnostics) -> None:
+def _run(numbered: Program, batch: Sequence[_Case], out: Diagnostics) -> None:
     """Gives each example of a batch the rows of its meter and the faults of its events."""
     lines: dict[str, list[str]] = {family.name: [] for case in batch for family in case.families}
     for case in batch:
         for position, family, values in case.events:
             lines[family.name].append(_line(case.number, position, family, values))
+    if not batch:
+        return
     by_number = {case.number: case for case in batch}
+    ends = sorted({case.end for case in batch if case.end is not None}) if needs_as_of(batch[0].meter) else []
     with TemporaryDirectory(prefix="meterspec-") as folder:
         files = []
         for name, written in lines.items():
             path = Path(folder) / f"{name}.jsonl"
             path.write_text("".join(written), encoding="utf-8")
             files.append(EventFiles(numbered.family(name), (path,)))
-        done = run(numbered, files, out, meters=list({case.meter.name for case in batch}), as_of=end)
+        done = run(numbered, files, out, meters=list({case.meter.name for case in batch}), as_of=ends or None)
     for row in done.results:
         case = by_number[int(str(row.group[0][1]))]
-        if row.meter == case.meter.name:
+        if row.meter == case.meter.name and (len(ends) < 2 or row.window_end == case.end):
             case.rows.append(replace(row, group=row.group[1:]))
     for reject in done.rejects:
         event = json.loads(reject.row)
@@ -208,7 +245,7 @@ def _outcome(case: _Case) -> Outcome:
     case.notes += [
         f"no quantity is {row.quantity:f}: the meter rounds to {case.meter.precision} decimals"
         for row in case.example.expect
-        if row.quantity is not None and row.quantity != round(row.quantity, case.meter.precision)
+        if row.quantity is not None and _decimals(row.quantity) > case.meter.precision
     ]
     return Outcome(
         meter=case.meter,
@@ -218,6 +255,10 @@ def _outcome(case: _Case) -> Outcome:
         faults=tuple(f"event {position} {words}" for position, words in sorted(case.faults)),
         notes=tuple(case.notes),
     )
+
+
+def _decimals(number: Decimal) -> int:
+    return len(f"{number:f}".partition(".")[2].rstrip("0"))
 
 
 def _lines(meter: Meter, expected: Sequence[ExpectedRow], actual: Sequence[Result]) -> list[Line]:

@@ -7,9 +7,11 @@ warnings and hints can be set to another level, allowed where they stand, or lef
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import chain
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity, did_you_mean
 from meterspec.source import Place, Source
@@ -153,42 +155,58 @@ _OF_TARGETS = "MS6"
 class Policy:
     """What a project says about findings: levels by code, and comments that allow one."""
 
-    def __init__(self, levels: dict[str, Level], allows: Sequence[_Allow]) -> None:
+    def __init__(self, levels: Mapping[str, Level], allows: Iterable[_Allow]) -> None:
         self._levels = levels
-        self._allows: dict[str, list[_Allow]] = {}
+        self._allows: dict[tuple[str, str], dict[int, list[_Allow]]] = {}
+        """By code and file, then by line."""
         for allow in allows:
-            self._allows.setdefault(allow.code, []).append(allow)
+            by_line = self._allows.setdefault((allow.code, allow.at.source.name), {})
+            by_line.setdefault(allow.line, []).append(allow)
 
     def judge(self, found: Iterable[Diagnostic]) -> list[Diagnostic]:
         """The findings that stand, each at the level that the project gives it."""
-        return [levelled for d in found if not self._allowed(d) for levelled in self._levelled(d)]
+        return self._levelled(diagnostic for diagnostic in found if not self._allowed(diagnostic))
 
     def unused(self) -> list[Diagnostic]:
         """A finding (MS136) for every comment that has allowed nothing yet of what was judged."""
         out = Diagnostics()
-        for code, allows in self._allows.items():
-            for allow in allows:
+        for (code, _), by_line in self._allows.items():
+            for allow in chain.from_iterable(by_line.values()):
                 if not allow.used and not code.startswith(_OF_TARGETS):
                     edits = [Edit(allow.whole, "")]
                     out.report(UNUSED_ALLOW, at=allow.at, hint="remove the comment", edits=edits, name=allow.name)
-        return [levelled for d in out for levelled in self._levelled(d)]
+        return self._levelled(out)
 
     def _allowed(self, diagnostic: Diagnostic) -> bool:
-        covering = [allow for allow in self._allows.get(diagnostic.code, ()) if allow.covers(diagnostic)]
+        at = diagnostic.at
+        by_line = self._allows.get((diagnostic.code, at.source.name)) if at is not None else None
+        if at is None or by_line is None:
+            return False
+        span = at.span()
+        covering = by_line.get(span.begin.line)
+        if covering is None:
+            lines = next(iter(by_line.values()))[0].layout.lines_around(span.start)
+            covering = [allow for line in lines for allow in by_line.get(line, ())]
         for allow in covering:
             allow.used = True
         return bool(covering)
 
-    def _levelled(self, diagnostic: Diagnostic) -> Iterator[Diagnostic]:
-        if diagnostic.rule.severity is not Severity.ERROR:
-            for length in range(len(diagnostic.code), 1, -1):
-                level = self._levels.get(diagnostic.code[:length])
-                if level == "off":
-                    return
-                if level is not None:
-                    yield replace(diagnostic, severity=Severity(level))
-                    return
-        yield diagnostic
+    def _levelled(self, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+        levelled = []
+        for diagnostic in found:
+            level = self._level(diagnostic.rule)
+            if level is None:
+                levelled.append(diagnostic)
+            elif level != "off":
+                levelled.append(replace(diagnostic, severity=Severity(level)))
+        return levelled
+
+    def _level(self, rule: Rule) -> Level | None:
+        """What the longest beginning of a rule's code is set to; None where nothing is, and for an error."""
+        if rule.severity is Severity.ERROR:
+            return None
+        beginnings = (rule.code[:length] for length in range(len(rule.code), 1, -1))
+        return next((self._levels[code] for code in beginnings if code in self._levels), None)
 
 
 def policy(
@@ -224,6 +242,7 @@ def choose(
 _CODE = re.compile(r"MS[0-9]*", re.IGNORECASE)
 
 
+@cache
 def named(name: str) -> tuple[Rule, ...]:
     """The rules that a code, a beginning of codes such as `MS32`, or the name of a rule stands for."""
     from meterspec.catalogue import loaded, rules  # noqa: PLC0415 - only for a project that names rules
@@ -305,52 +324,51 @@ class _Allow:
     line: int
     """The line it speaks for: its own, or the next with something else than a comment."""
     layout: _Layout
-    used: bool = field(default=False)
-
-    def covers(self, diagnostic: Diagnostic) -> bool:
-        if diagnostic.at is None or diagnostic.at.source != self.at.source:
-            return False
-        span = diagnostic.at.span()
-        if span.begin.line == self.line:
-            return True
-        start, end = self.layout.extents.get(self.line, (0, 0))
-        return start <= span.start < end
+    used: bool = False
 
 
-@dataclass
 class _Layout:
-    """The statements of a document, read only once a finding is not on the very line that a comment speaks for."""
+    """What stands where in a document; read only once a finding is not on the very line that a comment speaks for."""
 
-    source: Source
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def lines_around(self, offset: int) -> list[int]:
+        """The lines at which a comment speaks for an offset: those where its entry begins and ends, and those of the
+        headers of the tables it is in."""
+        statements, tables = self._statements
+        number = bisect_right(statements, offset, key=_start) - 1
+        if number < 0:
+            return []
+        statement, table = statements[number], tables[number]
+        lines = [self._line(_start(statement)), self._line(statement.end)]
+        while table is not None:
+            lines.append(self._line(statements[table].start))
+            table = tables[table]
+        return lines
 
     @cached_property
-    def extents(self) -> dict[int, tuple[int, int]]:
-        """By the lines that a statement begins and ends on: the characters that belong to it.
-
-        To a header belong its table and all tables below it.
-        """
-        extents: dict[int, tuple[int, int]] = {}
-        within: list[Header] = []
-
-        def close(end: int) -> None:
-            header = within.pop()
-            extents[self._line(header.start)] = (header.start, end)
-
-        for statement in statements(self.source.text, []):
-            match statement:
-                case Entry():
-                    start = statement.pieces[0].start
-                    extents[self._line(start)] = extents[self._line(statement.end)] = (start, statement.end)
-                case Header():
-                    while within and not _is_below(statement, within[-1]):
-                        close(statement.start)
-                    within.append(statement)
-        while within:
-            close(len(self.source.text))
-        return extents
+    def _statements(self) -> tuple[list[Header | Entry], list[int | None]]:
+        """The statements in order, and for each the number of the header whose table it is in."""
+        found: list[Header | Entry] = []
+        tables: list[int | None] = []
+        within: list[tuple[int, Header]] = []
+        for number, statement in enumerate(statements(self._source.text, [])):
+            if isinstance(statement, Header):
+                while within and not _is_below(statement, within[-1][1]):
+                    within.pop()
+            found.append(statement)
+            tables.append(within[-1][0] if within else None)
+            if isinstance(statement, Header):
+                within.append((number, statement))
+        return found, tables
 
     def _line(self, offset: int) -> int:
-        return self.source.position(offset).line
+        return self._source.position(offset).line
+
+
+def _start(statement: Header | Entry) -> int:
+    return statement.start if isinstance(statement, Header) else statement.pieces[0].start
 
 
 def _is_below(header: Header, above: Header) -> bool:

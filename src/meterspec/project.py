@@ -10,7 +10,7 @@ from pathlib import Path
 
 from meterspec.diagnostics import Failure, Rule, did_you_mean
 
-__all__ = ["Settings", "SpecFile", "collect"]
+__all__ = ["STDIN", "Settings", "SpecFile", "collect"]
 
 NO_SUCH_FILE = Rule(
     code="MS001",
@@ -43,6 +43,8 @@ BAD_SETTINGS = Rule(
 )
 
 NAME = "meterspec.toml"
+STDIN = "<stdin>"
+"""The name of what was read from standard input."""
 _KEYS = ("paths", "lint")
 
 
@@ -78,7 +80,7 @@ def collect(paths: Sequence[str]) -> list[SpecFile]:
     files: dict[str, SpecFile] = {}
     for path in paths:
         if path == "-":
-            files["-"] = SpecFile("<stdin>", sys.stdin.buffer.read(), settings_of(Path.cwd()))
+            files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(Path.cwd()))
             continue
         for file in _files(Path(path)):
             full = file.resolve()

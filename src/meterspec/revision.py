@@ -41,19 +41,19 @@ class Revision:
         The lines that changed are known from the replacements, so the cost is that of reading the text.
         """
         before, after = _lines(self.before), _lines(self.after)
-        hunks = [_hunk(before, after, changes) for changes in _grouped(self._changes(len(before)))]
+        hunks = [_hunk(before, after, changes) for changes in _grouped(self._changes(before, after))]
         return f"--- {name}\n+++ {name}\n{''.join(hunks)}" if hunks else ""
 
-    def _changes(self, lines: int) -> Iterator[_Change]:
-        """The lines that went and the lines that came, in order; `lines` is how many there were."""
-        came_from: list[int | None] = list(range(lines))
+    def _changes(self, before: list[str], after: list[str]) -> Iterator[_Change]:
+        """The lines that went and the lines that came, in order."""
+        came_from: list[int | None] = list(range(len(before)))
         for text, replacements in self._rounds:
             came_from = _followed(came_from, text, replacements)
         old = new = 0
-        for number, origin in enumerate([*came_from, lines]):
+        for number, origin in enumerate([*came_from, len(before)]):
             if origin is None:
                 continue
-            if (old, new) != (origin, number):
+            if before[old:origin] != after[new:number]:
                 yield _Change(old, origin, new, number)
             old, new = origin + 1, number + 1
 
@@ -88,13 +88,17 @@ def _followed(came_from: list[int | None], text: str, replacements: list[Replace
     lines = _lines(text)
     starts = [0, *accumulate(map(len, lines))]
     last = len(lines) if text.endswith("\n") or not lines else len(lines) - 1
+
+    def line_of(offset: int) -> int:
+        return min(bisect_right(starts, offset) - 1, last)
+
     followed: list[int | None] = []
     at = number = 0
     while number < len(replacements):
-        first = final = min(bisect_right(starts, replacements[number].start) - 1, last)
-        begin = number
-        while number < len(replacements) and bisect_right(starts, replacements[number].start) - 1 <= final:
-            final = max(final, min(bisect_right(starts, replacements[number].end) - 1, last))
+        begin, first = number, line_of(replacements[number].start)
+        final = first
+        while number < len(replacements) and line_of(replacements[number].start) <= final:
+            final = max(final, line_of(replacements[number].end))
             number += 1
         stop = starts[min(final + 1, len(lines))]
         old = lines[first : final + 1]

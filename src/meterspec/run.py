@@ -97,15 +97,15 @@ def run(
     out: Diagnostics,
     *,
     meters: Sequence[str] = (),
-    as_of: datetime | None = None,
+    as_of: datetime | Sequence[datetime] | None = None,
     begins: tuple[datetime | None, datetime | None] = (None, None),
     threads: int | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
-    `begins` selects the windows that begin in [from, to); `threads` limits the engine, and changes no result. Reports
-    MS600 for a meter the embedded engine cannot compute, and then gives no results; raises `Failure` with MS7xx for
-    files that cannot be read.
+    With several `as_of` instants, windows that end there are computed for each. `begins` selects the windows that begin
+    in [from, to); `threads` limits the engine, and changes no result. Reports MS600 for a meter the embedded engine
+    cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
     """
     duckdb = _engine()
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
@@ -113,7 +113,7 @@ def run(
     computed = [m for m in chosen if all(family.name in given for family in program.families_of(m))]
     unsupported(backend("duckdb"), tuple(computed), out)
     if out.has_errors:
-        return Run(as_of=as_of)
+        return Run(as_of=None)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         if threads is not None:
@@ -122,15 +122,17 @@ def run(
         for files in events:
             for view in events_views(files.family, DIALECTS["duckdb"]):
                 _define(connection, view.name, view.select, "TABLE" if view.name == files.family.sql_name else "VIEW")
-        end = as_of or _just_after_newest(connection, [files.family for files in events])
-        _define_inputs(connection, end)
+        if as_of is None:
+            as_of = _just_after_newest(connection, [files.family for files in events]) or ()
+        ends = [as_of] if isinstance(as_of, datetime) else as_of
+        _define_inputs(connection, ends)
         results = []
         for meter in computed:
             view = meter_view(program, meter, DIALECTS["duckdb"])
             _define(connection, view.name, view.select, "VIEW")
             results += _results(connection, meter, begins)
         return Run(
-            as_of=end,
+            as_of=max(ends, default=None),
             uses_as_of=any(needs_as_of(meter) for meter in computed),
             results=results,
             quality=[_quality(connection, files.family) for files in events],
@@ -157,13 +159,13 @@ def _sql(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _define_inputs(connection: DuckDBPyConnection, as_of: datetime | None) -> None:
+def _define_inputs(connection: DuckDBPyConnection, ends: Sequence[datetime]) -> None:
     connection.execute(
         f"CREATE TABLE {CYCLES} (customer_id VARCHAR, cycle_start TIMESTAMPTZ, cycle_end TIMESTAMPTZ);"
         f"CREATE TABLE {AS_OF} (as_of TIMESTAMPTZ)"
     )
-    if as_of is not None:
-        micros = (as_of - _EPOCH) // timedelta(microseconds=1)
+    for end in ends:
+        micros = (end - _EPOCH) // timedelta(microseconds=1)
         connection.execute(f"INSERT INTO {AS_OF} VALUES (make_timestamp(?) AT TIME ZONE 'UTC')", [micros])  # noqa: S608
 
 

@@ -81,9 +81,11 @@ def _merged(left: Dimension, right: Dimension) -> Iterator[tuple[str, int]]:
 class BadUnit(ValueError):  # noqa: N818 - it is the text that is bad
     """Why a text is no unit, what to write instead, and the characters it is about."""
 
-    def __init__(self, fault: str, hint: str | None, start: int, end: int) -> None:
+    def __init__(self, fault: str, start: int, end: int, hint: str, instead: str | None = None) -> None:
         super().__init__(fault)
-        self.fault, self.hint, self.start, self.end = fault, hint, start, end
+        self.fault, self.start, self.end, self.hint = fault, start, end, hint
+        self.instead = instead
+        """The whole text as it was meant, where there is one way to mean it."""
 
 
 _SMALL, _LARGE, _BINARY = "n u m ", "k M G T P E ", "Ki Mi Gi Ti Pi Ei "
@@ -152,7 +154,6 @@ _MISTAKEN = {
     **dict.fromkeys(("yr", "yrs"), "year"),
     **dict.fromkeys(("ton", "tons"), "t"),
     **dict.fromkeys(("kilo", "kilos"), "kg"),
-    **dict.fromkeys(("co2", "co2e", "co2eq"), "kgCO2e"),
     **dict.fromkeys(("kph", "kmh"), "km/h"),
     **{f"{prefix.lower()}bps": f"{prefix}bit/s" for prefix in ("", "k", "M", "G", "T")},
     "pct": "%",
@@ -192,10 +193,11 @@ def sizes(dimension: Dimension) -> dict[Fraction, str]:
             found.setdefault(unit.factor, symbol)
     match dimension:
         case ((name, 1),):
-            if name[1:-1] in _COUNTED:
-                found.update({_PREFIXES[p][1]: f"{p}{name[1:-1]}s" for p in ("k", "M", "G")})
             if name.startswith("{"):
-                found[Fraction(1)] = name
+                word = name[1:-1]
+                plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+                prefixes = ("", "k", "M", "G") if word in _COUNTED else ("",)
+                found.update({_PREFIXES[prefix][1]: prefix + plural for prefix in prefixes})
         case (_,) | (_, _):
             bases = [[size**power for size in sizes(((name, 1),))] for name, power in dimension]
             for combination in product(*bases):
@@ -203,18 +205,20 @@ def sizes(dimension: Dimension) -> dict[Fraction, str]:
     return found
 
 
+_LIKE = "write it like `kWh`, `g/kWh` or `GB.h`; for thousands of tokens, `ktokens`"
+
+
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Unit:
     """The unit a text names; raises BadUnit where it names none."""
     if len(text) > 100:
-        raise BadUnit("it is longer than 100 characters", None, 0, len(text))
+        raise BadUnit("it is longer than 100 characters", 0, len(text), _LIKE)
     return _Reader(text).read()
 
 
-_LIKE = "write it like `kWh`, `g/kWh` or `GB.h`; for thousands of tokens, `ktokens`"
 _PIECE = (
-    r"(?P<word>[A-Za-zµμ_]*[Cc][Oo]2[A-Za-z]*|[A-Za-zµμ_]+|%)|(?P<count>\{[^{}]+\})|(?P<number>[-+]?[0-9]+)"
-    r"|(?P<mark>[./()])"
+    r"(?P<word>(?:[A-Za-zµμ][A-Za-zµμ_]*)?[Cc][Oo]2[A-Za-z]*|[A-Za-zµμ][A-Za-zµμ_]*|%)"
+    r"|(?P<count>\{[^{}]+\})|(?P<number>[-+]?[0-9]+)|(?P<mark>[./()])"
 )
 
 
@@ -228,7 +232,8 @@ class _Reader:
         while at < len(text):
             match = re.compile(_PIECE).match(text, at)
             if match is None:
-                raise self.refused(f"`{text[at]}` cannot stand in it", at, at + 1, _LIKE)
+                what = "a space" if text[at].isspace() else f"`{text[at]}`"
+                raise self.refused(f"{what} cannot stand in it", at, at + 1)
             self.tokens.append((str(match.lastgroup), match[0], at))
             at = match.end()
         self.next = 0
@@ -266,7 +271,7 @@ class _Reader:
         self.next += 1
         if kind == "number":
             if text != "1":
-                raise self.refused(f"`{text}` is a number, and its only one is `1`", start, start + len(text), _LIKE)
+                raise self.refused(f"`{text}` is a number, and its only one is `1`", start, start + len(text))
             return ONE
         unit = _counting(text, text[1:-1]) if kind == "count" else self.word(text, start)
         kind, digits = self.peek()
@@ -288,14 +293,14 @@ class _Reader:
         prefix, rest = word[:1], word[1:]
         if prefix in {"k", "M", "G"} and _singular(rest) in _COUNTED:
             return Unit(_PREFIXES[prefix][1], ((f"{{{_singular(rest)}}}", 1),), ((word, 1),))
-        hint: str | None
+        end, fault = start + len(word), "" if word == self.text else f"there is no unit `{word}`"
         if near := _near(plain):
             hint = f"did you mean {' or '.join(f'`{each}`' for each in near)}?"
-        elif "_per_" in word or "co2" in word.lower() or not word.isascii():
-            hint = _repaired(self.text)
-        else:
-            return _counting(word, word)
-        raise BadUnit("" if word == self.text else f"there is no unit `{word}`", hint, start, start + len(word))
+            instead = _read(f"{self.text[:start]}{near[0]}{self.text[end:]}") if len(near) == 1 else None
+            raise BadUnit(fault, start, end, hint, instead)
+        if "_per_" in word or "co2" in word.lower() or not word.isascii():
+            raise self.refused(fault, start, end)
+        return _counting(word, word)
 
     def peek(self) -> tuple[str, str]:
         return self.tokens[self.next][:2] if self.next < len(self.tokens) else ("end", "")
@@ -320,13 +325,14 @@ class _Reader:
         at = self.tokens[self.next][2]
         above, slash, below = self.text.partition("/")
         hint = "put all it is divided by in brackets"
-        if slash and not {"(", ")", "/"} & set(above + below):
+        if above and slash and not {"(", ")", "/"} & set(above + below):
             first, _, rest = below.partition(".")
             hint = f"write `{above}/({below})` to divide by all of it, or `{above}.{rest}/{first}`"
-        return BadUnit("a `.` after a `/` can be read in two ways", hint, at, at + 1)
+        return BadUnit("a `.` after a `/` can be read in two ways", at, at + 1, hint)
 
-    def refused(self, fault: str, start: int, end: int, hint: str | None = None) -> BadUnit:
-        return BadUnit(fault, _repaired(self.text) or hint, start, end)
+    def refused(self, fault: str, start: int, end: int) -> BadUnit:
+        repaired = _repaired(self.text)
+        return BadUnit(fault, start, end, f"write `{repaired}`" if repaired else _LIKE, repaired)
 
 
 def _counting(text: str, thing: str) -> Unit:
@@ -357,11 +363,13 @@ def _folded() -> dict[str, list[str]]:
 def _near(word: str) -> list[str]:
     """The units that a word which is none was meant to be."""
     small = word.lower()
+    if small in {"co2", "co2e", "co2eq"}:
+        return ["gCO2e", "kgCO2e", "tCO2e"]
     if small in _MISTAKEN:
         return [_MISTAKEN[small]]
     if small in _folded():
         return _folded()[small]
-    if len(small) > 2 and small.endswith("s") and small[:-1] in _folded():
+    if len(word) > 2 and word.endswith("s") and small[:-1] in _folded():
         found = _folded()[small[:-1]]
         return [*found, *(f"{symbol}.s" for symbol in found if f"{symbol}s" == word and symbol[-1] == "B")]
     for at in range(1, len(word)):
@@ -373,7 +381,7 @@ def _near(word: str) -> list[str]:
 
 
 def _repaired(text: str) -> str | None:
-    """A hint with the text in the way units are written here, where that makes it one."""
+    """The text as units are written here; None where that is none either."""
     fixed = (
         text.strip()
         .translate(str.maketrans("²³·×⋅", "23..."))
@@ -388,13 +396,16 @@ def _repaired(text: str) -> str | None:
         (r"\s*\*\s*|-(?=[A-Za-z])|\s+", "."),
     ):
         fixed = re.sub(pattern, replacement, fixed, flags=re.IGNORECASE)
-    if fixed == text:
-        return None
+    return None if fixed == text else _read(fixed)
+
+
+def _read(text: str) -> str | None:
+    """The text, where it is a unit."""
     try:
-        parse(fixed)
+        parse(text)
     except BadUnit:
         return None
-    return f"write `{fixed}`"
+    return text
 
 
 _CARBON = {"carbon", "co2", "co2e", "co2eq", "ghg", "emission", "emissions", "footprint", "intensity"}

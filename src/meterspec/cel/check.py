@@ -397,11 +397,16 @@ class Checker:
                 hint = f"compare it: `{self.grouped(root)} != ''`"
         else:
             numbers = set(want) == {INT, DECIMAL}
-            wanted = "a number" if numbers else " or ".join(named(kind) for kind in want)
+            words = [named(kind) for kind in want]
+            wanted = "a number" if numbers else f"{', '.join(words[:-1])} or {words[-1]}"
             if expr.type is BOOL and INT in want:
                 hint = f"write `{self.grouped(root)} ? 1 : 0`"
             elif expr.type is DURATION and INT in want:
                 hint = f"write `{self.grouped(root)}.getSeconds()`"
+            elif expr.type is STRING and numbers:
+                hint = "`UNIQUE` counts different texts; a field that holds numbers is declared so"
+            elif expr.type is DECIMAL:
+                hint = "decimals are seldom equal: take a whole number, such as `int(x)`, or an id"
         return self.refuse(root, WRONG_RESULT, root.start, root.end, hint, got=named(expr.type), wanted=wanted)
 
     # Names and literals.
@@ -520,6 +525,16 @@ class Checker:
                     STRING: f"write `{text} != ''`",
                 }
                 anchor = node.anchor, node.anchor + len(symbol)
+                first = nodes[0]
+                if (
+                    symbol == "||"
+                    and args[0].type in ZEROS
+                    and args[1].type is not BOOL
+                    and first.kind == "name"
+                    and first.value in self.env
+                ):
+                    name, other = self.quote(first), self.quote(nodes[1])
+                    hints[args[0].type] = f"write `has({name}) ? {name} : {other}`, or compare it"
                 types = named(arg.type)
                 return self.refuse(node, NO_OVERLOAD, *anchor, hints.get(arg.type), function=symbol, types=types)
         raise AssertionError(symbol)
@@ -771,7 +786,7 @@ class Checker:
                 return
             always = outcome(call, self.env)
             if always is not None:
-                self.always(node, always, between(bounds(field, self.env)))
+                self.always(node, always, between(bounds(field, self.env), short(self.text[slice(*field.at)])))
         elif left == right:
             self.always(node, call.overload == "equals" or "_equals_" in call.overload, "both sides are the same")
 
@@ -1078,7 +1093,8 @@ class Checker:
             if left.type is BOOL and value.lower() in ("true", "false"):
                 return f"`{self.quote(first)}` is a bool: write `{value.lower()}` without quotes"
             if left.type is TIMESTAMP:
-                return f"write `timestamp({text})`"
+                instant = f"{value}T00:00:00Z" if len(value) == 10 and value[4:8:3] == "--" else value
+                return f"write `timestamp('{instant}')`"
             if left.type is DURATION:
                 return f"write `duration({text})`"
         if name == "+" and right.type is STRING and left.type in (INT, BOOL):
@@ -1107,13 +1123,14 @@ def unknown(node: Node) -> Expr:
     return Literal(None, UNKNOWN, (node.start, node.end))
 
 
-def between(interval: Interval) -> str | None:
+def between(interval: Interval, text: str) -> str | None:
     """The bounds of a number, for a hint; those of 64 bits go without saying."""
     low = None if interval.low in (None, MIN_INT) else as_decimal(Fraction(interval.low))
     high = None if interval.high in (None, MAX_INT) else as_decimal(Fraction(interval.high))
     if low is None or high is None:
-        return f"it is at least {low:f}" if low is not None else f"it is at most {high:f}" if high is not None else None
-    return f"it lies between {low:f} and {high:f}"
+        bound = f"at least {low:f}" if low is not None else f"at most {high:f}" if high is not None else None
+        return f"`{text}` is {bound}" if bound else None
+    return f"`{text}` lies between {low:f} and {high:f}"
 
 
 def widened(expr: Expr) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from meterspec.cel.examples import filter_spec, value_spec
@@ -91,7 +91,9 @@ def timestamp_constant(text: str, start: int, end: int) -> int:
     if match is None:
         reason, hint = "RFC 3339 is a date, `T`, a time, and `Z` or an offset", "write it like `2026-01-31T00:00:00Z`"
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            reason, hint = "it has no time of day", f"write `{text}T00:00:00Z`"
+            exists = _is_date(text)
+            reason = "it has no time of day" if exists else "there is no such date"
+            hint = f"write `{text}T00:00:00Z`" if exists else "write it like `2026-01-31T00:00:00Z`"
         elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?", text):
             reason, hint = "it has no zone", f"write `{text}Z` for UTC"
         raise Problem(BAD_TIMESTAMP, start, end, hint, text=short(text), reason=reason)
@@ -110,6 +112,14 @@ def timestamp_constant(text: str, start: int, end: int) -> int:
             BAD_TIMESTAMP, start, end, text=short(text), reason="in UTC it lies outside the years 0001 to 9999"
         )
     return microseconds
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def in_years(microseconds: int) -> bool:

@@ -104,7 +104,12 @@ INSTEAD = {
     "and": "write `&&`",
     "or": "write `||`",
     "not": "write `!`",
-    "is": "write `==`; a field is missing where `field == null`",
+    "is": "write `!has(field)` where a field is missing, `has(field)` where it is there",
+    "in": "write `in`, in lower case, and the list in `[...]`",
+    "=~": "write `field.matches('...')`",
+    "~": "write `field.matches('...')`",
+    "$": "a field is named directly, without `$`",
+    "@": "a field is named directly, without `@`",
     "between": "write `low <= x && x <= high`",
     "like": "write `x.startsWith('...')`, `x.contains('...')` or `x.matches('...')`",
     "mod": "write `%`",
@@ -120,6 +125,7 @@ INSTEAD = {
     ";": "an expression is one formula: take out the `;`",
 }
 """What people write from habit, and what it is in CEL."""
+CURLY = frozenset("“”„«»‘’‚`´")
 
 
 class Node:
@@ -416,12 +422,23 @@ class Parser:
             if not before:
                 return Problem(SYNTAX, 0, end, problem="the expression is empty")
             hint = f"write {wanted}" if wanted else None
+            if before == "%":
+                hint = "`%` is the remainder of a division; 5 percent of a number is `0.05 * number`"
             return Problem(SYNTAX, before_start, before_end, hint, problem=f"nothing stands after `{short(before)}`")
         following, following_start, following_end = self.tokens[self.at + 1]
         if symbol + following in INSTEAD and end == following_start:
             symbol, end = symbol + following, following_end
         elif before + symbol in INSTEAD and before_end == start:
             symbol, start = before + symbol, before_start
+        if symbol in CURLY:
+            hint = "write straight quotes: `'`"
+            return Problem(SYNTAX, start, end, hint, problem=f"`{symbol}` is not expected here")
+        if symbol == "," and before[-1:].isdecimal() and following[:1].isdecimal() and end == following_start:
+            problem, hint = (
+                f"`{before},{following}` is not a number",
+                "a number has no separators, and its decimals a `.`",
+            )
+            return Problem(SYNTAX, before_start, following_end, hint, problem=problem)
         if symbol == "=" and before in {"==", "!=", "<", ">", "="} and before_end == start:
             problem, hint = f"`{before}=` is not an operator", f"write `{before.rstrip('=') or '='}=`"
             return Problem(SYNTAX, before_start, end, hint, problem=problem)
@@ -465,6 +482,10 @@ def not_a_number(text: str, start: int, end: int) -> Problem:
         hint = f"write `{plain}`: CEL has no separators in numbers"
     elif text.endswith(".") and text[:-1].isdecimal():
         hint = f"write `{text}0`"
+    elif text[-1] in "fFdDlL" and text[:-1].replace(".", "", 1).isdecimal():
+        hint = f"write `{text[:-1]}`"
+    elif text[-1] in "kKM" and text[:-1].isdecimal():
+        hint = f"write `{text[:-1]}{'000000' if text[-1] == 'M' else '000'}`"
     return Problem(SYNTAX, start, end, hint, problem=f"`{short(text)}` is not a number")
 
 

@@ -110,7 +110,7 @@ NOT_IN_PROFILE = Rule(
     good=filter_spec("flag == 'true'", flag="string"),
 )
 ABSOLUTE_NAME = Rule(
-    code="MS350",
+    code="MS352",
     slug="no-absolute-names",
     title="A name begins with a point",
     message="names that begin with a point are not in the profile: `.{name}`",
@@ -266,7 +266,7 @@ def selection_hint(node: Node, text: str, known: frozenset[str] | set[str]) -> s
 
 def about(hint: str, target: str) -> str:
     """A hint with what a method is called on in place of `text` and `time`."""
-    return hint.replace("`text.", f"`{target}.").replace("`time.", f"`{target}.")
+    return hint.replace("`text.", f"`{target}.").replace("`time.", f"`{target}.").replace("(text)", f"({target})")
 
 
 def unknown_function(name: str, start: int, end: int) -> Refusal:

@@ -14,7 +14,7 @@ from meterspec.cel.types import Environment
 from meterspec.check import families as _families
 from meterspec.check import meters as _meters
 from meterspec.check.names import Names, sql_name
-from meterspec.diagnostics import Diagnostics
+from meterspec.diagnostics import Diagnostics, did_you_mean
 from meterspec.ir import Family, Meter, Program
 from meterspec.source import Place, Source
 from meterspec.spec.shape import Document
@@ -59,9 +59,9 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
     for source, document in files:
         for name, short in document.meter.items():
             at = Place(source, ("meter", name))
-            if name in meters or not names.take("meter", name, at, (sql_name(name),)):
-                continue
             family = families[name]
+            if family.origin != at or not names.take("meter", name, at, (sql_name(name),)):
+                continue  # another family has the name, which was reported
             meters[name] = over_families[name] = _meters.short_meter(name, short, at, family, out)
     ratios = {written.meter.name for written in long_form if written.meter.source.kind == "ratio"}
     for written in long_form:
@@ -111,7 +111,8 @@ def _give_meters_their_fields(meters: Sequence[_Written], families: dict[str, Fa
                 out.report(
                     _meters.UNDECLARED_DIMENSION,
                     at=at,
-                    hint=f'add `[families.schema.{dimension}]` with `type = "string"`',
+                    hint=did_you_mean(dimension, [field.name for field in families[name].fields])
+                    or f'add `[families.schema.{dimension}]` with `type = "string"`',
                     field=dimension,
                     family=name,
                 )

@@ -142,6 +142,11 @@ RESERVED_FIELD = Rule(
     """,
 )
 
+_OPTIONS = {
+    **dict.fromkeys(("min", "max", "unit"), "numbers"),
+    **{"values": "fields of type string", "precision": "decimals", "scale": "decimals and floats"},
+}
+"""What the options of a field are for."""
 _SHORT_ROLES = {"at": "event time", "customer_id": "customer", "qty": "quantity"}
 
 
@@ -161,7 +166,10 @@ def family(written: shape.Family, at: Place, out: Diagnostics) -> Family:
             continue
         if name in taken:
             place = at / f"{role.replace(' ', '_')}_field"
-            out.report(ROLE_SHARED, at=place, field=name, family=written.name, first=taken[name], second=role)
+            hint = "name another field" if role == "event time" else "name another field, or leave it out"
+            out.report(
+                ROLE_SHARED, at=place, hint=hint, field=name, family=written.name, first=taken[name], second=role
+            )
             continue
         taken[name] = role
         field = declared.get(name) or Field(name=name, type=kind, origin=at)
@@ -169,6 +177,7 @@ def family(written: shape.Family, at: Place, out: Diagnostics) -> Family:
             out.report(
                 ROLE_TYPE,
                 at=at / "schema" / name / "type",
+                hint=f'write `type = "{kind.value}"`, or name another field in `{role.replace(" ", "_")}_field`',
                 field=name,
                 role=role,
                 family=written.name,
@@ -255,7 +264,8 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
     }
     for option, fits in allowed.items():
         if not fits and getattr(written, option) is not None:
-            out.report(FIELD_OPTION, at=(at / option).key(), option=option, type=kind.value)
+            hint = f"leave it out: it is for {_OPTIONS[option]}"
+            out.report(FIELD_OPTION, at=(at / option).key(), hint=hint, option=option, type=kind.value)
     precision, scale = _digits(kind, written, at, out)
     minimum, maximum = (written.min, written.max) if numeric else (None, None)
     reach = Field(name=name, type=kind, precision=precision, scale=scale).reach
@@ -266,7 +276,8 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
             out.report(BOUNDS, at=at / option, message=f"`{option}` of an integer field is a whole number, not {bound}")
         elif reach is not None and not reach.copy_negate() <= bound <= reach:
             message = f"`{option}` is {bound}, and a field of type {kind.value} goes from -{reach:f} to {reach:f}"
-            out.report(BOUNDS, at=at / option, message=message)
+            hint = "`precision` is for all digits, those of `scale` included" if kind is FieldType.DECIMAL else None
+            out.report(BOUNDS, at=at / option, hint=hint, message=message)
     if minimum is not None and maximum is not None and minimum > maximum:
         out.report(BOUNDS, at=at / "max", message=f"`max` is {maximum}, below `min`, which is {minimum}")
     values = tuple(dict.fromkeys(written.values)) if written.values and allowed["values"] else None

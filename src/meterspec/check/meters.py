@@ -353,12 +353,39 @@ EXAMPLE_KEY = Rule(
         tests = [{ name = "nothing", events = [], expect = [{ quantity = 0 }] }]
     """,
 )
+EXAMPLE_VALUE = Rule(
+    code="MS241",
+    slug="example-value",
+    title="An example that expects a value of another type than its meter gives",
+    message="`{key}` of an expected row takes {wanted}",
+    why="A quantity is compared as a number and a window by its instants; a text equals neither, whatever it reads like.",
+    bad="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        tests = [{ name = "nothing", events = [], expect = [{ quantity = "0" }] }]
+    """,
+    good="""
+        families = [{ name = "api.call" }]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        tests = [{ name = "nothing", events = [], expect = [{ quantity = 0 }] }]
+    """,
+)
 
 _NUMBERS = (Type.INT, Type.DECIMAL)
 _UNIQUE = (Type.STRING, Type.INT, Type.BOOL)
 
 
 _COLUMNS = {"window_start", "window_end", "quantity", "events"}
+
+
+_SOURCE_KEYS = {"family": ("family",), "families": ("families",), "ratio": ("numerator", "denominator")}
+"""The keys of each kind of source."""
 
 
 def family_names(written: shape.Source) -> tuple[str, ...]:
@@ -396,11 +423,11 @@ def meter(
     if environment is None:
         environment = environments[source.families] = variables(members)
     _check_shared(environment, members, groups, at, out)
-    kept, present = None, frozenset[str]()
+    kept = None
     if written.filter is not None:
         checked = cel.check(written.filter, environment, at / "filter", out, want=(Type.BOOL,))
-        kept, present = (checked.expr, checked.present) if checked else (None, present)
-    aggregate = _aggregate(written.aggregate, at / "aggregate", environment, present, out)
+        kept = checked.expr if checked else None
+    aggregate = _aggregate(written.aggregate, at / "aggregate", environment, kept, out)
     if aggregate is not None and aggregate.value is not None:
         most = max(family.max_events for family in members)
         overflow.check(
@@ -439,9 +466,9 @@ def ratio(
         return None
     above, below = parts
     if above.window != below.window or above.group_by != below.group_by:
-        what = "windows" if above.window != below.window else "groups"
+        what, key = ("windows", "window") if above.window != below.window else ("groups", "group_by")
         message = f"`{above.name}` and `{below.name}` have different {what}"
-        out.report(RATIO_PARTS, at=at / "source", message=message)
+        out.report(RATIO_PARTS, at=at / "source", hint=f"give both the same `{key}`", message=message)
         return None
     units.check_ratio(written.name, written.unit, above, below, at, out)
     return _meter(written, at, source, (), None, None, above.group_by, {}, out, like=above)
@@ -541,18 +568,20 @@ def _fits_price(stretch: Window, billing: shape.Billing) -> bool:
 
 def _source(written: shape.Meter, at: Place, families: Mapping[str, Family], out: Diagnostics) -> Source | None:
     source = written.source
-    wanted = {"family": ("family",), "families": ("families",), "ratio": ("numerator", "denominator")}[source.kind]
+    wanted = _SOURCE_KEYS[source.kind]
     written_keys = [
         key for key in ("family", "families", "numerator", "denominator") if getattr(source, key) is not None
     ]
     extra = [key for key in written_keys if key not in wanted]
     lacking = [key for key in wanted if key not in written_keys]
     if extra:
-        hint = "its keys are " + " and ".join(f"`{key}`" for key in wanted)
+        others = [kind for kind, keys in _SOURCE_KEYS.items() if set(written_keys) <= set(keys)]
+        hint = f'write `kind = "{others[0]}"`' if others else "its keys are " + " and ".join(f"`{k}`" for k in wanted)
         at_key = (at / extra[0]).key()
         out.report(SOURCE_KEY, at=at_key, hint=hint, kind=source.kind, fault=f"has no `{extra[0]}`")
     elif lacking:
-        out.report(SOURCE_KEY, at=at, hint=f"add `{lacking[0]}`", kind=source.kind, fault=f"needs `{lacking[0]}`")
+        example = f"{lacking[0]} = {'[...]' if lacking[0] == 'families' else chr(34) + '...' + chr(34)}"
+        out.report(SOURCE_KEY, at=at, hint=f"add `{example}`", kind=source.kind, fault=f"needs `{lacking[0]}`")
     whole = not extra and not lacking
     if not whole:
         return None
@@ -563,7 +592,10 @@ def _source(written: shape.Meter, at: Place, families: Mapping[str, Family], out
     for number, name in enumerate(names):
         place = at / "family" if source.kind == "family" else at / "families" / number
         if name not in families:
-            out.report(UNKNOWN_FAMILY, at=place, hint=did_you_mean(name, families), meter=written.name, family=name)
+            names_there = ", ".join(f"`{known}`" for known in list(families)[:8])
+            declared = f"the families are {names_there}" if families else "declare it under `[[families]]`"
+            hint = did_you_mean(name, families) or declared
+            out.report(UNKNOWN_FAMILY, at=place, hint=hint, meter=written.name, family=name)
             whole = False
         elif name in names[:number]:
             out.report(REPEATED_DIMENSION, at=place, name=name, key="families", meter=written.name)
@@ -629,7 +661,7 @@ def _check_shared(
 
 
 def _aggregate(
-    written: shape.Aggregate, at: Place, environment: Environment, present: frozenset[str], out: Diagnostics
+    written: shape.Aggregate, at: Place, environment: Environment, kept: Expr | None, out: Diagnostics
 ) -> Aggregate | None:
     function = Function(written.fn)
     value = None
@@ -642,9 +674,9 @@ def _aggregate(
         return None
     elif written.value is not None:
         want = _UNIQUE if function is Function.UNIQUE else _NUMBERS
-        if function is Function.UNIQUE:  # a missing value is not counted, so it needs no guard
-            present = frozenset(environment)
-        checked = cel.check(written.value, environment, at / "value", out, want=want, present=present)
+        # A missing value is not counted by UNIQUE, so there it needs no guard.
+        distinct = function is Function.UNIQUE
+        checked = cel.check(written.value, environment, at / "value", out, want=want, given=kept, optional=distinct)
         if checked is None:
             return None
         value = checked.expr
@@ -661,6 +693,15 @@ def _aggregate(
     return Aggregate(function=function, value=value, per=per, origin=at)
 
 
+_EXPECTED: dict[str, tuple[tuple[type, ...], str]] = {
+    "quantity": ((int, Decimal), "a number"),
+    "events": ((int,), "a whole number"),
+    "window_start": ((date,), "a date, with a time or without"),
+    "window_end": ((date,), "a date, with a time or without"),
+}
+"""What the columns of a row that are no groups hold; a date with a time is a date too."""
+
+
 def _example(written: shape.Example, at: Place, meter: str, groups: tuple[str, ...], out: Diagnostics) -> Example:
     known = (*groups, "window_start", "window_end", "quantity", "events")
     expected = []
@@ -668,7 +709,11 @@ def _example(written: shape.Example, at: Place, meter: str, groups: tuple[str, .
         place = at / "expect" / number
         for key in row:
             if key not in known:
-                out.report(EXAMPLE_KEY, at=(place / key).key(), hint=did_you_mean(key, known), key=key, meter=meter)
+                hint = did_you_mean(key, known) or "a row has " + ", ".join(f"`{name}`" for name in known)
+                out.report(EXAMPLE_KEY, at=(place / key).key(), hint=hint, key=key, meter=meter)
+            elif key not in groups and (isinstance(row[key], bool) or not isinstance(row[key], _EXPECTED[key][0])):
+                hint = "write it without quotes" if isinstance(row[key], str) else None
+                out.report(EXAMPLE_VALUE, at=place / key, hint=hint, key=key, wanted=_EXPECTED[key][1])
         quantity = row.get("quantity")
         group = tuple((key, scalar(value)) for key, value in row.items() if key != "quantity")
         number_or_none = Decimal(quantity) if isinstance(quantity, int | Decimal) else None

@@ -11,7 +11,7 @@ DUPLICATE_NAME = Rule(
     code="MS200",
     slug="duplicate-name",
     title="Two families or two meters with one name",
-    message="there are two {what}s named `{name}`",
+    message="another {what} is named `{name}`",
     why="Everything downstream refers to a family or a meter by its name, so a name has one owner in a project.",
     bad="""
         [[families]]
@@ -71,7 +71,16 @@ class Names:
         """Takes a name of a family or meter and the SQL relations it needs; False where the name has an owner."""
         first = self._owners.setdefault((what, name), at)
         if first is not at:
-            self._out.report(DUPLICATE_NAME, at=at / "name", related=[(first, "the first one")], what=what, name=name)
+            hint = f"give one of them another name; `[meter.{name}]` declares a {what} too"
+            related = [(first / "name", "the first one")]
+            self._out.report(
+                DUPLICATE_NAME,
+                at=at / "name",
+                hint=hint if at.path[0] == "meter" and what == "family" else "give one of them another name",
+                related=related,
+                what=what,
+                name=name,
+            )
             return False
         for relation in relations:
             other, place = self._relations.setdefault(relation, (f"{what} `{name}`", at))
@@ -79,7 +88,8 @@ class Names:
                 self._out.report(
                     SQL_NAME_CLASH,
                     at=at / "name",
-                    related=[(place, "takes it first")] if place else [],
+                    hint="give one of them another name",
+                    related=[(place / "name", "takes it first")] if place else [],
                     name=name,
                     other=other,
                     sql_name=relation,

@@ -79,46 +79,48 @@ _BITS = LIMIT.bit_length() - 1
 
 def _surely_fits(function: Function, value: Expr, environment: Environment, precision: int, events: int) -> bool:
     """Whether a generous count of binary digits already shows that everything fits; most values are that small."""
-    bits = _bits(value, environment)
-    if bits is None:
+    size = _size(value, environment)
+    if size is None:
         return False
-    above, below = bits
+    above, ratio, below = size
     count = events.bit_length()
+    decimals: int = (10**precision).bit_length()
     divisor = below + (count if function is Function.AVG else 0)
-    return above + count <= _BITS and divisor + above + 4 * precision + 2 <= _BITS
+    return above + count + decimals <= _BITS and divisor + ratio + decimals + 1 <= _BITS
 
 
-def _bits(value: Expr, environment: Environment) -> tuple[int, int] | None:
-    """Bounds of a value's magnitude as a fraction: binary digits above and below the line; None is unknown."""
+def _size(value: Expr, environment: Environment) -> tuple[int, int, int] | None:
+    """Binary digits of what `exact.scaled` makes of a value, n / d * whole: of n * whole, of n, and of d, each at the
+    most. None where more than sums, products and constant divisors would have to be followed."""
     match value:
         case Literal(value=int() | Decimal() as number):
-            above, below = number.as_integer_ratio()
-            return above.bit_length(), below.bit_length()
+            numerator, denominator = number.as_integer_ratio()
+            bits = abs(numerator).bit_length() or 1
+            return bits, bits, denominator.bit_length()
         case FieldRef(name):
             variable = environment[name]
             assert variable.low is not None and variable.high is not None
             most = max(abs(int(variable.low)), abs(int(variable.high))) + 1
-            return most.bit_length() + 4 * variable.scale, 4 * variable.scale
+            scale = (10**variable.scale).bit_length()
+            return most.bit_length() + scale, 1, scale
         case Call("int64_to_decimal", (operand,)):
-            return _bits(operand, environment)
+            return _size(operand, environment)
         case Call(overload, (left, right)) if overload in _LINEAR:
-            one, two = _bits(left, environment), _bits(right, environment)
+            one, two = _size(left, environment), _size(right, environment)
             if one is None or two is None:
                 return None
-            match overload.partition("_")[0]:
-                case "multiply":
-                    return one[0] + two[0], one[1] + two[1]
-                case "divide":
-                    return (one[0] + two[1], one[1] + two[0]) if isinstance(right, Literal) else None
-            return max(one[0] + two[1], two[0] + one[1]) + 1, one[1] + two[1]
+            (above, ratio, below), (over, times, under) = one, two
+            if overload in _MULTIPLY:
+                return above + over, ratio + times, below + under
+            if overload == "divide_decimal":
+                return (above + under, ratio + under, below + over) if isinstance(right, Literal) else None
+            return max(above + under, over + below) + 1, min(ratio + under, times + below), below + under
         case _:
             return None
 
 
-_LINEAR = {
-    *("add_int64", "add_decimal", "subtract_int64", "subtract_decimal"),
-    *("multiply_int64", "multiply_decimal", "divide_decimal"),
-}
+_MULTIPLY = {"multiply_int64", "multiply_decimal"}
+_LINEAR = {"add_int64", "add_decimal", "subtract_int64", "subtract_decimal", "divide_decimal", *_MULTIPLY}
 
 
 def _steps(function: Function, number: exact.Scaled, precision: int, events: int) -> Iterator[tuple[str, int]]:
@@ -182,4 +184,4 @@ def _hint(value: Expr, environment: Environment) -> str | None:
     if not numbers:
         return None
     _, name, high = max((Fraction(v.high or 0) * 10**v.scale, v.name, v.high) for v in numbers)
-    return f"give `{name}` a `min` and `max`: it can now be as large as {high:f}"
+    return f"narrow the `min` and `max` of `{name}`: it can now be as large as {high:f}"

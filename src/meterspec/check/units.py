@@ -132,7 +132,7 @@ CALENDAR_LENGTH = Rule(
     code="MS365",
     slug="calendar-length",
     title="A month or a year that is converted to a length of time",
-    message="{message}, and a month or a year has no constant length",
+    message="{message}, but a month or a year has no constant length",
     why="A month has 28 to 31 days, and a year is 365, 365.25 or 365.2425 of them, depending on whom you ask. A number "
     "that rests on one of these cannot be compared with a number that rests on another.",
     bad="""
@@ -188,9 +188,9 @@ WRONG_FACTOR = Rule(
     code="MS367",
     slug="wrong-factor",
     title="A value that is scaled by another factor than its unit needs",
-    message="meter `{meter}` is in `{unit}`, so its value in `{found}` {needed}; it {scaled}",
+    message="meter `{meter}` is in `{unit}`, so its value in `{found}` {needed}; {scaled}",
     why="The constants of a value have to lead from the units of its fields to the unit of the meter, exactly. A "
-    "factor that is no conversion, such as an overhead of 1.2, belongs into a field of its own, with its source.",
+    "factor that is no conversion, such as an overhead of 1.2, belongs in a field of its own, with its source.",
     bad="""
         [[families]]
         name = "machine.run"
@@ -331,12 +331,11 @@ _KEEP = {
     *("negate_int64", "negate_decimal", "int64_to_decimal", "decimal_to_int64", "math_abs_int64", "math_abs_decimal"),
     *("math_ceil_decimal", "math_floor_decimal", "math_round_decimal"),
 }
-_TOGETHER = {"equals": "compared", "not_equals": "compared", "in_list": "compared", "conditional": "alternatives"}
-"""Overloads whose operands have to be in one unit, and what is done with them."""
-for _kind in ("int64", "decimal"):
-    _TOGETHER |= {f"add_{_kind}": "added", f"subtract_{_kind}": "subtracted", f"modulo_{_kind}": "divided"}
-    _names = ("less", "less_equals", "greater", "greater_equals", "math_least", "math_greatest")
-    _TOGETHER |= {f"{_name}_{_kind}": "compared" for _name in _names}
+_COMPARED = ("less", "less_equals", "greater", "greater_equals", "math_least", "math_greatest")
+_VERBS = {"add": "added", "subtract": "subtracted", "modulo": "divided", **dict.fromkeys(_COMPARED, "compared")}
+_TOGETHER = {f"{name}_{kind}": verb for name, verb in _VERBS.items() for kind in ("int64", "decimal")}
+"""Overloads whose operands have to be in one unit, and what the operands are in them."""
+_TOGETHER |= {"equals": "compared", "not_equals": "compared", "in_list": "compared", "conditional": "alternatives"}
 
 _ONE_CALENDAR = "keep to months on both sides, or count days in the events"
 _CARBON = "mass and CO2 equivalent are two things: write `gCO2e`, `kgCO2e` or `tCO2e` wherever CO2 equivalent is meant"
@@ -350,7 +349,8 @@ def read(text: str | None, at: Place, out: Diagnostics) -> Unit | None:
         return parse(text)
     except BadUnit as bad:
         fault = f": {bad.fault}" if bad.fault else ""
-        out.report(BAD_UNIT, at=at.within(bad.start, bad.end), hint=bad.hint, text=text, fault=fault)
+        edits = [Edit(at.within(0, len(text)), bad.instead)] if bad.instead else []
+        out.report(BAD_UNIT, at=at.within(bad.start, bad.end), hint=bad.hint, edits=edits, text=text, fault=fault)
         return None
 
 
@@ -396,7 +396,9 @@ def check(
         powers = [power for _, power in kind.unit.dimension]
         if aggregate.function is Function.SUM and powers and min(powers) < 0 < max(powers):
             hint = "write `AVG`, or a `ratio` of two meters that add up its parts"
-            out.report(SUMMED_RATE, at=at / "aggregate" / "fn", hint=hint, meter=meter, unit=_home(kind))
+            if (TIME, -1) in kind.unit.dimension:
+                hint = "write `TIME_WEIGHTED`, with the time that it is `per`, or `AVG`"
+            out.report(SUMMED_RATE, at=at / "aggregate" / "fn", hint=hint, meter=meter, unit=kind.unit)
         return
     if declared is None or not declared.dimension or not declared.measures:
         return
@@ -427,58 +429,67 @@ def _reaches(
     related = [(declaration, "the unit of the meter")]
     found, needed = kind.unit, kind.unit.factor / unit.factor
     if found.dimension == unit.dimension:
-        scales = sorted(kind.unit.factor / kind.home * weight for weight in kind.weights)
+        scales = sorted(found.factor / kind.home * weight for weight in kind.weights)
         if needed in scales or not scales:
             return True
-        hint, edits = _corrected(value, needed / scales[0], at) if value and len(scales) == 1 else (None, [])
-        there = _home(kind) if kind.weights == {1} else None
-        if there and hint:
-            hint = f'{hint}, or `unit = "{there}"`'
-        elif there:
-            hint = f'write `unit = "{there}"`'
+        scaled = "it is not scaled" if scales == [1] else f"it is {_scaling(scales[0])}"
+        if len(scales) > 1:
+            scaled = f"its terms are multiplied by {' and '.join(map(_number, scales[:4]))}"
         out.report(
             WRONG_FACTOR,
             at=at,
-            hint=hint,
+            hint=_correction(kind, unit, value),
             related=related,
-            edits=edits,
             meter=meter,
             unit=unit,
             found=found,
             needed="must not be scaled" if needed == 1 else f"has to be {_scaling(needed)}",
-            scaled=" and ".join("is not scaled" if scale == 1 else f"is {_scaling(scale)}" for scale in scales[:3]),
+            scaled=scaled,
         )
     elif _same_but(CALENDAR, TIME, found, unit):
         message = f"meter `{meter}` is in `{unit}` and its value in `{_home(kind)}`"
         out.report(CALENDAR_LENGTH, at=at, hint=_ONE_CALENDAR, related=related, message=message)
     else:
-        hint = f'write `unit = "{_home(kind)}"`'
+        named, hint = _named(kind), None
         if _same_but(CO2E, MASS, found, unit):
             hint = _CARBON
         elif unitless:
             hint = f"{_listed(unitless)} counts as a plain number here; give it its `unit`"
+        elif named:
+            hint = f'write `unit = "{named}"`'
         words = [f"`{each}` ({each.measures})" if each.measures else f"`{each}`" for each in (unit, found)]
         out.report(WRONG_DIMENSION, at=at, hint=hint, related=related, meter=meter, unit=words[0], found=words[1])
     return False
 
 
-def _corrected(value: Expr, factor: Fraction, at: Place) -> tuple[str | None, list[Edit]]:
-    """A hint that multiplies a value by what it lacks, and the edit where that is one constant."""
+def _correction(kind: _Measure, unit: Unit, value: Expr | None) -> str | None:
+    """A hint for a number in another size of a unit."""
+    alone = len(kind.weights) == 1
+    (weight,) = kind.weights if alone else (Fraction(1),)
+    if kind.home == unit.factor and not alone:
+        return f"none of them is in `{unit}`: leave one term without a constant, or the meter without a `unit`"
+    if kind.home == unit.factor:
+        return f"a factor of {_number(weight)} converts nothing: give it a field of its own, or the meter no `unit`"
+    hints = []
+    if value is not None and (corrected := _times(value, kind.home / unit.factor / weight)):
+        hints.append(f"write `{_text(corrected)}`")
+    if weight == 1 and (named := _named(kind)):
+        hints.append(f'`unit = "{named}"`' if hints else f'write `unit = "{named}"`')
+    return ", or ".join(hints) or None
+
+
+def _times(value: Expr, factor: Fraction) -> Expr | None:
+    """A value times a factor, which goes into the constant that the value ends in, where it ends in one; None where
+    no decimal holds it."""
     match value:
-        case Call(overload, (other, Literal(int() | Decimal() as old) as literal)) if overload in _MULTIPLY | _DIVIDE:
+        case Call(overload, (other, Literal(int() | Decimal() as old))) if overload in _MULTIPLY | _DIVIDE:
             constant = _decimal(Fraction(old) * factor if overload in _MULTIPLY else Fraction(old) / factor)
-            if constant == 1:
-                return f"write `{_text(other)}`", []
             if constant is not None:
-                corrected = replace(literal, value=constant, type=Type.DECIMAL)
-                text = _text(replace(value, args=(other, corrected)))
-                return f"write `{text}`", [Edit(at.within(*literal.at), show(corrected))]
+                return other if constant == 1 else _by(overload, other, constant)
     divisor, multiplier = _decimal(1 / factor), _decimal(factor)
     if factor < 1 and divisor is not None:
-        return f"write `{_text(_by('divide_decimal', value, divisor))}`", []
-    if multiplier is not None:
-        return f"write `{_text(_by('multiply_decimal', value, multiplier))}`", []
-    return None, []
+        return _by("divide_decimal", value, divisor)
+    return None if multiplier is None else _by("multiply_decimal", value, multiplier)
 
 
 def _of_text(text: str | None) -> _OfField:
@@ -587,8 +598,7 @@ class _Walk:
         match left, right:
             case (small, _Measure() as less), (large, _Measure() as more):
                 if _same_but(CALENDAR, TIME, less.unit, more.unit):
-                    message = f"{one} and {two}, and the two are {verb}"
-                    self.out.report(CALENDAR_LENGTH, at=at, hint=_ONE_CALENDAR, message=message)
+                    self.out.report(CALENDAR_LENGTH, at=at, hint=_ONE_CALENDAR, message=f"{one} and {two}")
                     return
                 if _same_but(CO2E, MASS, less.unit, more.unit):
                     hint = _CARBON
@@ -683,15 +693,25 @@ def _is_in(unit: str | None) -> str:
     return f"is in `{unit}`" if unit else "has no unit"
 
 
-def _home(kind: _Measure) -> str:
-    """The unit that conversions brought a number to, as text."""
+def _named(kind: _Measure) -> str | None:
+    """The unit that conversions brought a number to, as a person would write it; None where nobody would."""
     if kind.home == kind.unit.factor:
-        return str(kind.unit)
-    return sizes(kind.unit.dimension).get(kind.home) or f"{_number(kind.home / kind.unit.factor)} {kind.unit}"
+        return str(kind.unit) if len(kind.unit.powers) <= max(1, len(kind.unit.dimension)) else None
+    return sizes(kind.unit.dimension).get(kind.home) or None
+
+
+def _home(kind: _Measure) -> str:
+    """The same for a message."""
+    named = _named(kind)
+    if named is None and kind.home != kind.unit.factor:
+        return f"{_number(kind.home / kind.unit.factor)} {kind.unit}"
+    return named or str(kind.unit)
 
 
 def _scaling(factor: Fraction) -> str:
-    return f"divided by {_number(1 / factor)}" if factor < 1 else f"multiplied by {_number(factor)}"
+    if factor < 1 and _decimal(1 / factor) is not None:
+        return f"divided by {_number(1 / factor)}"
+    return f"multiplied by {_number(factor)}"
 
 
 def _number(value: Fraction) -> str:
@@ -714,6 +734,9 @@ def _by(overload: str, expr: Expr, constant: Decimal) -> Expr:
 
 def _text(expr: Expr) -> str:
     """An expression for a message, cut where it is long."""
+    match expr:
+        case Call("int64_to_decimal", (inner,)):  # whoever wrote `2 * paper` wrote no `double()`
+            expr = inner
     text = show(expr)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

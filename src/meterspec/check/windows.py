@@ -116,6 +116,7 @@ _UNIT_WORDS = {
     "day": 86_400,
     "week": 604_800,
 }
+_SHORTENED = {"sec": "s", "min": "m", "hr": "h"}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _LONGEST = 200 * 366 * 86_400
 """Two hundred years in seconds: longer is a slip, and keeps instants within what every engine can hold."""
@@ -146,21 +147,44 @@ def _word(text: str, at: Place, out: Diagnostics) -> Window:
     fixed = re.fullmatch(r"([1-9][0-9]*)([smhdw])", text, re.ASCII)
     if fixed:
         return Tumbling(_bounded(int(fixed[1]) * _SECONDS[fixed[2]], text, at, out))
-    hint = did_you_mean(text, ["billing_cycle", *CalendarUnit])
-    if text in {"lifetime", "rolling", "calendar", "tumbling"}:
-        hint = f'write it as a table: {{ kind = "{text}"' + (", ... }" if text != "lifetime" else " }")
-    default = 'write "billing_cycle", a calendar unit such as "month", or a length such as "15m"'
-    out.report(BAD_WINDOW, at=at, hint=hint or default, text=text)
+    out.report(BAD_WINDOW, at=at, hint=_instead_of(text), text=text)
     return DEFAULT
+
+
+def _instead_of(text: str) -> str:
+    """What to write instead of a text that names no window."""
+    word = text.lower().strip()
+    if word in {"lifetime", "forever", "all_time", "all-time", "all time", "total", "none"}:
+        return 'write `window = { kind = "lifetime" }`'
+    if word.startswith(("rolling", "trailing", "last ", "sliding")):
+        return 'write `window = { kind = "rolling", duration = "30d" }`'
+    if word in {"calendar", "tumbling"}:
+        example = 'unit = "month"' if word == "calendar" else 'duration = "1d"'
+        return f'write `window = {{ kind = "{word}", {example} }}`'
+    length = re.fullmatch(r"([1-9][0-9]*) ?([a-z]+?)s?", word, re.ASCII)
+    if length and length[2] in _MONTHS:
+        calendar = f'write "{length[2]}" for the calendar {length[2]}; ' if length[1] == "1" else ""
+        return f'{calendar}a trailing stretch is `{{ kind = "rolling", duration = "{length[0]}" }}`'
+    if length and (length[2] in _UNIT_WORDS or length[2] in _SHORTENED):
+        return f'write "{length[1]}{_SHORTENED.get(length[2], length[2][:1])}"'
+    near = did_you_mean(text, ["billing_cycle", *CalendarUnit])
+    if near is not None and not re.search("[0-9]", text):
+        return near.replace("`", '"')
+    return 'write "billing_cycle", a calendar unit such as "month", or a length such as "15m"'
 
 
 def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
     kind = written.kind
     fits = True
-    for key in ("unit", "timezone", "duration_seconds", "duration", "every"):
-        if getattr(written, key) is not None and key not in _KEYS[kind]:
+    keys_in_order = ("unit", "timezone", "duration_seconds", "duration", "every")
+    written_keys = {key for key in keys_in_order if getattr(written, key) is not None}
+    for key in keys_in_order:
+        if key in written_keys and key not in _KEYS[kind]:
             keys = " and ".join(f"`{k}`" for k in sorted(_KEYS[kind]))
             hint = f"its keys are {keys}" if keys else "it has no keys but `kind`"
+            others = [other for other, fitting in _KEYS.items() if written_keys <= fitting]
+            if others:
+                hint = f'leave it out, or write `kind = "{others[0]}"`'
             out.report(WINDOW_KEY, at=(at / key).key(), hint=hint, kind=kind, fault=f"has no `{key}`")
             fits = False
     if not fits:

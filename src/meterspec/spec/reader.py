@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, cast, get_args, get
 
 from meterspec.diagnostics import Diagnostics, Edit, Rule, did_you_mean
 from meterspec.source import Path, Place, Source
-from meterspec.spec.shape import Document, Length, Matching, Range
+from meterspec.spec.shape import Document, Length, Matching, Meter, Range, ShortMeter
 
 __all__ = ["read_document"]
 
@@ -142,14 +142,18 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module: it carries "n
 class _Context:
     """Where the document is from and where findings go."""
 
-    __slots__ = ("out", "source")
+    __slots__ = ("astray", "out", "source")
 
-    def __init__(self, source: Source, out: Diagnostics) -> None:
+    def __init__(self, source: Source, out: Diagnostics, astray: Set[str] = frozenset()) -> None:
         self.source = source
         self.out = out
+        self.astray = astray
+        """Keys of the document that it does not have: a table further down that lacks one of them is not blamed too."""
 
-    def report(self, rule: Rule, path: Path, *, hint: str | None = None, **facts: str | int) -> None:
-        self.out.report(rule, at=Place(self.source, path), hint=hint, related=(), edits=(), **facts)
+    def report(
+        self, rule: Rule, path: Path, *, hint: str | None = None, edits: tuple[Edit, ...] = (), **facts: str | int
+    ) -> None:
+        self.out.report(rule, at=Place(self.source, path), hint=hint, related=(), edits=edits, **facts)
 
 
 _Reader = Callable[[object, Path, _Context], object]
@@ -158,7 +162,8 @@ _Reader = Callable[[object, Path, _Context], object]
 def read_document(source: Source, values: dict[str, object], out: Diagnostics) -> Document | None:
     """The shape of one file, or None where something was reported (MS120 to MS126)."""
     try:
-        return cast(Document, _reader(Document)(values, (), _Context(source, out)))
+        astray = values.keys() - _table(Document).readers.keys()
+        return cast(Document, _reader(Document)(values, (), _Context(source, out, astray)))
     except _Wrong:
         return None
 
@@ -196,28 +201,38 @@ class _Table:
             _wrong_type("a table", value, path, context)
         read: dict[str, object] = {}
         failed = False
+        missing = [key for key in self.required if key not in value]
         for key, item in value.items():
             reader = self.readers.get(key)
             if reader is None:
-                self.unknown(key, path, context)
+                meant = self.unknown(key, item, missing, path, context)
+                missing = [name for name in missing if name != meant]
                 failed = True
                 continue
             try:
                 read[key] = reader(item, (*path, key), context)
             except _Wrong:
                 failed = True
-        for key in self.required:
-            if key not in value:
-                context.report(MISSING_KEY, path, table=_table_words(path, value), key=key, hint=f"add `{key} = ...`")
-                failed = True
+        for key in missing:
+            failed = True
+            if key not in context.astray:
+                hint = _what_to_add(key, self.readers[key])
+                context.report(MISSING_KEY, path, table=_table_words(path, value), key=key, hint=hint)
         if failed:
             raise _Wrong
         return self.cls(**read)
 
-    def unknown(self, key: str, path: Path, context: _Context) -> None:
+    def unknown(self, key: str, value: object, missing: list[str], path: Path, context: _Context) -> str | None:
+        """Reports a key that the table does not have; gives the key of the table that was meant, where that is known.
+
+        So a key that has to be there, and stands there under another name, is not missed as well.
+        """
         at = Place(context.source, (*path, key)).key()
-        hint = did_you_mean(key, self.readers)
-        edits = [Edit(at, hint.split("`")[1])] if hint else []
+        meant, hint = self.instead_of(key, value, missing, path)
+        if "cent" in key.rpartition("_")[2] and meant is not None:
+            hint = f"did you mean `{meant}`? Amounts are in major units: 45 cents are 0.45"
+        near = did_you_mean(key, self.readers)
+        edits = [Edit(at, near.split("`")[1])] if near and near == hint else []
         context.out.report(
             UNKNOWN_KEY,
             at=at,
@@ -226,6 +241,64 @@ class _Table:
             table=_table_words(path, None),
             key=key,
         )
+        return meant
+
+    def instead_of(self, key: str, value: object, missing: list[str], path: Path) -> tuple[str | None, str | None]:
+        """The key of the table that an unknown one stands for, and what to write."""
+        from meterspec.spec import habits  # noqa: PLC0415 - only once something is wrong
+
+        note = habits.NOTES.get(self.cls, {}).get(key)
+        if note is not None:
+            return None, note
+        familiar = habits.KEYS.get(self.cls, {}).get(key.lower())
+        if familiar is not None:
+            return familiar, f"did you mean `{familiar}`?"
+        if path and key in _table(Document).readers and isinstance(value, list):
+            return None, f"write `[[{key}]]`"
+        for home, header in habits.HOMES.items():
+            table = _table(home)
+            if home is self.cls or key not in table.readers or not _takes(table.readers[key], value):
+                continue
+            if self.cls is ShortMeter:
+                inside = "" if home is Meter else f", with `{key}` under `{header}`"
+                return None, f"only the long form has it: write the meter under `[[meters]]`{inside}"
+            parent = header.strip("[]").split(".")[-1]
+            if isinstance(value, dict) and header.startswith("["):
+                below = [key, *list(value)[: key == "schema"]]
+                return parent, f"write `[{'.'.join([header.strip('[]'), *below])}]`"
+            return parent, f"it belongs {'under' if header.startswith('[') else 'in'} `{header}`"
+        near = did_you_mean(key, self.readers)
+        if near is not None:
+            return near.split("`")[1], near
+        for name, reader in self.readers.items():
+            if isinstance(reader, partial) and reader.func is _dict and _takes(reader.args[1], value):
+                return name, f"did you mean `{name}.{key}`?"
+        fitting = [name for name in missing if _takes(self.readers[name], value)]
+        return (fitting[0], f"did you mean `{fitting[0]}`?") if fitting else (None, None)
+
+
+def _table(cls: type) -> _Table:
+    return cast(_Table, cast(Any, _reader(cls)).__self__)
+
+
+def _takes(reader: _Reader, value: object) -> bool:
+    """Whether a value has the type that a reader wants, be it wrong otherwise."""
+    out = Diagnostics()
+    try:
+        reader(value, (), _Context(Source("", ""), out))
+    except _Wrong:
+        return not any(d.rule is WRONG_TYPE and d.at is not None and d.at.path == () for d in out)
+    return True
+
+
+def _what_to_add(key: str, reader: _Reader) -> str:
+    """How a missing key is written."""
+    from meterspec.spec import habits  # noqa: PLC0415
+
+    if isinstance(reader, partial) and reader.func is _choice:
+        first, *others = reader.args[0]
+        return f'add `{key} = "{first}"`; it can also be {_either(tuple(others))}'
+    return f"add `{habits.EXAMPLES.get(key, f'{key} = ...')}`"
 
 
 def _ranged(inner: _Reader, limit: Range) -> _Reader:
@@ -245,7 +318,7 @@ def _long_enough(inner: _Reader, limit: Length) -> _Reader:
         whole = inner(value, path, context)
         assert isinstance(whole, str | list)
         if len(whole) < limit.least:
-            context.report(TOO_SHORT, path, key=_key(path))
+            context.report(TOO_SHORT, path, key=_key(path), hint=f"fill it in, or leave `{_key(path)}` out")
             raise _Wrong
         return whole
 
@@ -258,14 +331,24 @@ def _matching(inner: _Reader, limit: Matching) -> _Reader:
     def read(value: object, path: Path, context: _Context) -> object:
         name = inner(value, path, context)
         assert isinstance(name, str)
+        if not name:
+            context.report(TOO_SHORT, path, key=_key(path))
+            raise _Wrong
         if len(name) > limit.longest or not fits(name):
-            wanted = limit.words if len(name) <= limit.longest else f"at most {limit.longest} characters"
-            shown = name if len(name) <= 40 else name[:40] + "..."
-            context.report(BAD_NAME, path, value=shown, wanted=wanted)
+            _bad_name(name, limit, Place(context.source, path), context)
             raise _Wrong
         return name
 
     return read
+
+
+def _bad_name(name: str, limit: Matching, at: Place, context: _Context) -> None:
+    from meterspec.spec import habits  # noqa: PLC0415
+
+    wanted = limit.words if len(name) <= limit.longest else f"at most {limit.longest} characters"
+    shown = name if len(name) <= 40 else name[:40] + "..."
+    repaired = habits.repaired_name(name, limit.pattern) if len(name) <= limit.longest else None
+    context.out.report(BAD_NAME, at=at, hint=f"write `{repaired}`" if repaired else None, value=shown, wanted=wanted)
 
 
 _CONSTRAINED: dict[type, Callable[[_Reader, Any], _Reader]] = {
@@ -278,10 +361,23 @@ _CONSTRAINED: dict[type, Callable[[_Reader, Any], _Reader]] = {
 def _choice(choices: tuple[object, ...], value: object, path: Path, context: _Context) -> object:
     if isinstance(value, type(choices[0])) and value in choices and isinstance(value, bool) is False:
         return value
-    if not isinstance(value, str):
+    if type(value) is int and type(choices[0]) is int:
+        context.report(NOT_A_CHOICE, path, key=_key(path), value=value, hint=f"write {_either(choices)}")
+        raise _Wrong
+    if not isinstance(value, str) or not isinstance(choices[0], str):
         _wrong_type(_either(choices), value, path, context)
-    hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) or f"write {_either(choices)}"
-    context.report(NOT_A_CHOICE, path, key=_key(path), value=value, hint=hint)
+    from meterspec.spec import habits  # noqa: PLC0415
+
+    words = [choice for choice in choices if isinstance(choice, str)]
+    familiar = habits.CHOICES.get(_key(path), {}).get(value.lower())
+    hint = habits.CHOICE_NOTES.get((_key(path), value)) or (f'write "{familiar}"' if familiar in words else None)
+    edits: tuple[Edit, ...] = ()
+    if hint is None and (near := did_you_mean(value, words)):
+        word = near.split("`")[1]
+        hint, edits = f'did you mean "{word}"?', (Edit(Place(context.source, path), f'"{word}"'),)
+    context.report(
+        NOT_A_CHOICE, path, key=_key(path), value=value, hint=hint or f"write {_either(choices)}", edits=edits
+    )
     raise _Wrong
 
 
@@ -295,6 +391,9 @@ def _list(inner: _Reader, value: object, path: Path, context: _Context) -> objec
             read.append(inner(item, (*path, number), context))
         except _Wrong:
             failed = True
+            last = context.out.found[-1]
+            if last.rule is WRONG_TYPE and last.at is not None and last.at.path == (*path, number):
+                break  # those after it are of the same type
     if failed:
         raise _Wrong
     return read
@@ -303,13 +402,18 @@ def _list(inner: _Reader, value: object, path: Path, context: _Context) -> objec
 def _dict(key_type: object, inner: _Reader, value: object, path: Path, context: _Context) -> object:
     if not isinstance(value, dict):
         _wrong_type("a table", value, path, context)
+    if path == ("meter",) and not all(isinstance(item, dict | list) for item in value.values()):
+        hint = "write `[meter.NAME]` for the short form, or `[[meters]]` for the long one"
+        context.report(
+            WRONG_TYPE, path, key="meter", wanted="a table for each meter", found="the keys of one", hint=hint
+        )
+        raise _Wrong
     limit = get_args(key_type)[1] if get_origin(key_type) is Annotated else None
     read: dict[str, object] = {}
     failed = False
     for key, item in value.items():
         if isinstance(limit, Matching) and not (len(key) <= limit.longest and re.fullmatch(limit.pattern, key)):
-            at = Place(context.source, (*path, key)).key()
-            context.out.report(BAD_NAME, at=at, value=key[:40], wanted=limit.words)
+            _bad_name(key, limit, Place(context.source, (*path, key)).key(), context)
             failed = True
             continue
         try:
@@ -335,6 +439,8 @@ def _union(kinds: tuple[object, ...]) -> _Reader:
         if isinstance(value, dict) and tables:
             return _reader(cast(type, tables[0]))(value, path, context)
         if isinstance(value, str) and literals and str not in scalars:
+            if re.fullmatch("[0-9_.]+", value):
+                _wrong_type(_WORDS[scalars[0]], value, path, context)
             return _reader(literals[0])(value, path, context)
         for kind, bare in zip(others, scalars, strict=True):
             if _fits(value, bare):
@@ -380,13 +486,47 @@ _WORDS: dict[type, str] = {
 
 def _wrong_type(wanted: str, value: object, path: Path, context: _Context) -> NoReturn:
     found = _WORDS.get(type(value), "a time")
-    hint = None
-    if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
-        hint = "write it without quotes"
-    elif wanted == "a text":
-        hint = "write it in quotes"
+    if wanted == "a whole number" and isinstance(value, Decimal):
+        found = "a decimal"
+    hint = _right_type(wanted, value, Place(context.source, path), path)
     context.report(WRONG_TYPE, path, key=_key(path), wanted=wanted, found=found, hint=hint)
     raise _Wrong
+
+
+def _right_type(wanted: str, value: object, at: Place, path: Path) -> str | None:
+    """What to write instead of a value of another type."""
+    key, written = _key(path), at.span().text
+    header = written.strip("[] \t") if written.startswith("[") and isinstance(path[-1], str) else None
+    match wanted, value:
+        case _, int() | Decimal() if key == "window":
+            return f'write `"{value}s"` for a length in seconds'
+        case "a whole number", Decimal() if value == value.to_integral_value():
+            return f"write `{value:.0f}`"
+        case "a whole number" | "a number" | "true or false" | "1", str():
+            return "write it without quotes"
+        case "a text", int() | Decimal() if key == "values":
+            return "a closed set holds texts; the numbers that a field takes have a `min` and a `max`"
+        case "a text", [str() as text]:
+            return f'write `"{text}"`, without brackets'
+        case "a text", int() | Decimal() | date():
+            return f'write it in quotes: `"{written}"`'
+        case "an array", dict():
+            return f"write `[[{header}]]`" if header and "{" not in written else f"write it in brackets: `[{written}]`"
+        case "an array", str() | int() | Decimal():
+            return f"write it in brackets: `[{written}]`"
+        case "a table", list() if key in {"schema", "meter"}:
+            what = {"schema": "families.schema", "meter": "meter"}[key]
+            return f"write a table for each: `[{what}.NAME]`"
+        case "a table", list() if header and written.startswith("[["):
+            return f"write `[{header}]`"
+        case "a table", str() if key == "aggregate":
+            return f"write `{{ fn = {written} }}`"
+        case "a table", str() if key == "source":
+            return f'write `{{ kind = "family", family = {written} }}`'
+        case "a table", str() if len(path) > 1 and path[-2] == "schema":
+            return f"write `{{ type = {written} }}`"
+        case _:
+            return None
 
 
 def _key(path: Path) -> str:
@@ -420,7 +560,8 @@ def _table_words(path: Path, value: object) -> str:
 
 
 def _either(choices: tuple[object, ...]) -> str:
-    return " or ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in choices)
+    words = [f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in choices]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _names(keys: dict[str, _Reader]) -> str:

@@ -85,7 +85,7 @@ class FamilyField:
     required: bool = False
     """An event without it is rejected."""
     unit: Text | None = None
-    """Its unit in UCUM-style text: `ms`, `J`, `g/kW.h`."""
+    """Its unit in UCUM-style text: `ms`, `J`, `g/kWh`."""
     min: Number | None = None
     """The least value, included; an event below it is rejected."""
     max: Number | None = None

@@ -417,7 +417,7 @@ def _report_values(source: Source, values: dict[str, object], out: Diagnostics) 
             if "n" in written:
                 hint = "write a finite number, or leave the key out"
                 if path[-1] == "up_to" and "inf" in written:
-                    hint = 'no bound is `"infinity"`, in quotes'
+                    hint = 'write `"infinity"`, in quotes, for a tier without an end'
                 out.report(NOT_FINITE, at=at, number=written, hint=hint)
             else:
                 _report_decimal(at, written, out)
@@ -608,7 +608,8 @@ def _report_header(source: Source, slip: Slip, out: Diagnostics) -> None:
     name = _short(text[slip.since : slip.start].strip("[ \t"))
     hint = f"write `{bracket}{name}{']' * len(bracket)}`"
     if slip.start < slip.end and text[slip.start] not in "]#=":
-        name = _quoted(_short(text[slip.since : slip.end].strip("[ \t")))
+        above, point, last = _short(text[slip.since : slip.end].strip("[ \t")).rpartition(".")
+        name = above + point + _quoted(last)
         hint = f"a name with other characters stands in quotes: `{bracket}{name}{']' * len(bracket)}`"
     out.report(UNCLOSED_BRACKET, at=Place(source, inside=(slip.since, slip.end)), bracket=bracket, hint=hint)
 

@@ -16,6 +16,7 @@ from meterspec import exact
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.dialects import Dialect
 from meterspec.cel.functions import WHITESPACE
+from meterspec.cel.pattern import portable
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
 from meterspec.cel.types import Environment, Type
 
@@ -130,7 +131,7 @@ class Lowering:
             case "matches_string":
                 pattern = args[1]
                 assert isinstance(pattern, Literal) and isinstance(pattern.value, str)
-                return self._dialect.matches(self.text(args[0]), pattern.value)
+                return self._dialect.matches(self.text(args[0]), portable(pattern.value))
         comparison, _, _ = name.rpartition("_")
         return self._compare(_COMPARISONS[comparison], *args)
 
