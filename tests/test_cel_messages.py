@@ -150,7 +150,7 @@ int()
 
 region == 'us-esat'
           ^^^^^^^^^ MS316 `region` is never 'us-esat'
-  = did you mean 'us-west'?
+  = did you mean 'us-east'?
 
 region != 'asia'
           ^^^^^^ MS316 `region` is never 'asia'
@@ -186,7 +186,7 @@ status in tokens
 
 status == [200]
           ^^^^^ MS325 a list can only stand after `in`
-  = write `field in [...]`
+  = write `status in [200]`
 
 // missing values
 
@@ -684,11 +684,11 @@ package == 'box'
 
 model == 'gpt
          ^ MS301 the string that begins here is never closed
-  = close it with '
+  = close it with `'`
 
 model == '''gpt'
          ^^^ MS301 the string that begins here is never closed
-  = close it with '''
+  = close it with `'''`
 
 model == 'a\q'
            ^^ MS302 `\q` is not an escape of a CEL string

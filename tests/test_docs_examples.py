@@ -160,7 +160,7 @@ def test_the_steps_on_a_warehouse_give_what_the_page_shows(tmp_path: Path, monke
     assert shown == 3
 
 
-# Generated parts, the index, and links ---------------------------------------------------------------------------------
+# Generated parts, the index, and links --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("page", "part"), list(found_on_pages(_GENERATED)), ids=["functions", "changes"])

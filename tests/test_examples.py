@@ -188,6 +188,18 @@ def test_an_event_that_breaks_its_schema_fails_the_example_and_says_why(fields: 
     assert not outcome.passed
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
+def test_an_instant_that_utc_does_not_have_is_reported_or_rejected(time: str) -> None:
+    text = dedent(CALLS).format(fn="COUNT", value="", expect="")
+    _, found = check_text(
+        text.replace('2026-01-06T10:00:00Z, customer_id = "c1", region = "us"', f'{time}, customer_id = "c1"')
+    )
+    assert [(d.code, d.at.span().text if d.at else "") for d in found] == [("MS124", time)]
+    program, _ = check_text(text.replace('2026-01-06T10:00:00Z, customer_id = "c1", region = "us"', f'"{time}"'))
+    (outcome,) = outcomes(program)
+    assert outcome.faults == ("event 3 was rejected: event_time is not a timestamp",)
+
+
 def test_numbers_of_events_are_exact() -> None:
     program, _ = check_text("""
         families = [{ name = "sale", schema = { euros = { type = "decimal", precision = 27, scale = 18 } } }]

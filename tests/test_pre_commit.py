@@ -56,7 +56,7 @@ def test_the_hooks_lay_out_and_check_the_spec_of_a_repository(tmp_path: Path) ->
     git("init", cwd=project)
     git("add", "--all", cwd=project)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL", "PYTHON", "GIT_"))}
-    environment = {**clean, "PRE_COMMIT_HOME": str(tmp_path / "environments")}
+    environment = {**clean, "PRE_COMMIT_HOME": str(tmp_path / "environments"), "PIP_RETRIES": "2"}
 
     def hooks() -> subprocess.CompletedProcess[str]:
         program = str(Path(sys.executable).with_name("pre-commit"))

@@ -108,6 +108,16 @@ def test_the_values_of_the_page(value: str, unit: str, code: str) -> None:
     assert ", ".join(diagnostic.code for diagnostic in found) == code
 
 
+def test_a_choice_between_constants_is_no_constant() -> None:
+    _, found = check_text(spec("energy / 3600000.0 * (plain > 5 ? 1.2 : 1.0)", "kWh", FIELDS))
+    assert not found
+
+
+def test_a_constant_without_an_end_is_exact() -> None:
+    _, found = check_text(spec("took * (1.0 / 3.0) * 0.003", "s", FIELDS))
+    assert not found
+
+
 LARGER = {"g": "kg", "kg": "t", "gCO2e": "kgCO2e", "J": "kJ", "ms": "s", "tokens": "ktokens", "W": "kW"}
 """Units, and those 1000 times as large."""
 ELSEWHERE = [

@@ -187,9 +187,10 @@ def invoice(
 
 
 @app.command(
+    context_settings={"ignore_unknown_options": True},  # a negative quantity begins like an option
     epilog=_examples(
         "meterspec price agent-hours 1500", "meterspec price meterspec.toml agent-hours 1500 --format json"
-    )
+    ),
 )
 def price(
     arguments: Annotated[list[str], typer.Argument(metavar="[PATH] METER QUANTITY")],
@@ -201,6 +202,9 @@ def price(
     """Price a quantity of one meter, line by line."""
     if len(arguments) < 2:
         raise typer.BadParameter("write a meter and a quantity: `meterspec price METER QUANTITY`")
+    unknown = next((a for a in arguments if a.startswith("-") and not a[1:2].isdigit() and a != "-"), None)
+    if unknown is not None:
+        raise typer.BadParameter(f"there is no option `{unknown}`")
     commands.guarded(commands.price, arguments, match or [], format.value)
 
 

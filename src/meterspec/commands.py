@@ -176,6 +176,7 @@ def fmt(paths: Sequence[str], check: bool = False, diff: bool = False) -> None:
         for name, revision in laid_out:
             if revision and (name == STDIN or revision.after != revision.before):
                 _write_spec(name, revision.after.encode())
+                sys.stderr.write("" if name == STDIN else f"changed: {printable(name)}\n")
     if check or diff or any(file.name != STDIN for file in files):
         words = "would change" if check or diff else "changed"
         same = sum(revision is not None for _, revision in laid_out) - len(changed)
@@ -200,7 +201,8 @@ def compile_(paths: Sequence[str], folder: str, targets: Sequence[str], dialects
     _write_diagnostics(order(out), sys.stderr)
     if not check:
         write(artifacts, Path(folder))
-        sys.stderr.write(f"{len(artifacts)} files in {printable(folder)}\n")
+        files_words = "1 file" if len(artifacts) == 1 else f"{len(artifacts)} files"
+        sys.stderr.write(f"{files_words} in {printable(folder)}\n")
         return
     drift = compare(artifacts, Path(folder))
     for words, changed in (("stale", drift.stale), ("missing", drift.missing), ("orphan", drift.orphan)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meterspec.source import Place
 
-__all__ = ["Diagnostic", "Diagnostics", "Edit", "Failure", "Rule", "Severity", "did_you_mean"]
+__all__ = ["Diagnostic", "Diagnostics", "Edit", "Failure", "Rule", "Severity", "certainly", "corrections", "did_you_mean"]
 
 
 class Severity(StrEnum):
@@ -41,10 +42,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A repair: replace what stands at a place by a text."""
+    """A repair that is certain to be what its author meant: what stands at a place becomes a text.
+
+    At a key the text is the name instead, inside a text it is characters of that text, elsewhere it is TOML.
+    """
 
     at: Place
     text: str
+    adds: bool = False
+    """Whether the place is that of an entry which is absent; it gets the text, in TOML, as its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +126,11 @@ class Diagnostics:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint naming the known name nearest to a misspelt one; None where nothing is near."""
+    by_fold = {k.lower(): k for k in known}
+    if meant := certainly(name, by_fold.values()):
+        return f"did you mean `{meant}`?"
     from difflib import SequenceMatcher, get_close_matches  # noqa: PLC0415 - 7 ms, only once something is wrong
 
-    by_fold = {k.lower(): k for k in known}
     typed = name.lower()
     near = get_close_matches(typed, by_fold, n=3, cutoff=0.6)
     if not near:
@@ -130,3 +138,47 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     # Of names equally near, the one with the same letters: two of them were typed the wrong way round.
     best = max(near, key=lambda k: (SequenceMatcher(None, k, typed).ratio(), sorted(k) == sorted(typed)))
     return f"did you mean `{by_fold[best]}`?"
+
+
+def certainly(name: str, known: Iterable[str]) -> str | None:
+    """The one known name that a misspelt name can only mean; None where there is none, or there are two.
+
+    They differ in their separators and capitals, or by one letter of a word that is long enough to tell: `duratin_ms`
+    is `duration_ms`, but `carbon_t` may well not be `carbon_g`.
+    """
+    near = [each for each in dict.fromkeys(known) if _is_slip(name.lower(), each.lower())]
+    return near[0] if len(near) == 1 else None
+
+
+def corrections(at: Place, name: str, known: Iterable[str], *, quoted: bool = False) -> tuple[Edit, ...]:
+    """The repair of a misspelt name, where it is certain; `quoted` where it is a value of TOML."""
+    meant = certainly(name, known)
+    if meant is None or (quoted and ('"' in meant or "\\" in meant or not meant.isprintable())):
+        return ()
+    return (Edit(at, f'"{meant}"' if quoted else meant),)
+
+
+_SEPARATORS = re.compile(r"(?<![0-9])[\W_]+|[\W_]+(?![0-9])")
+"""Between words; what separates two numbers, as in `v1_1`, tells it from `v11`."""
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    words, others = _SEPARATORS.split(typed), _SEPARATORS.split(meant)
+    if "".join(words) == "".join(others):
+        return True
+    differ = [(one, other) for one, other in zip(words, others, strict=False) if one != other]
+    if len(words) != len(others) or len(differ) != 1:
+        return False
+    one, other = differ[0]
+    if max(len(one), len(other)) < _TELLING:
+        return False
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    turned = len(one) == 2 and one == other[::-1]
+    return (turned or max(len(one), len(other)) == 1) and not any(c.isdigit() for c in one + other)
+
+
+_TELLING = 4
+"""Letters of a word that has no other word one letter away by chance."""

@@ -162,18 +162,22 @@ def _end(case: _Case) -> datetime | None:
         time = _instant(values.get(family.event_time))
         if time is None or times.setdefault((family.name, values.get(family.event_id)), time) != time:
             return None
-    return max(times.values()) + timedelta(microseconds=1) if times else None
+    newest = max(times.values(), default=_LAST)
+    return None if newest == _LAST else newest + timedelta(microseconds=1)
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def _instant(value: Scalar) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    """The instant that a value of an event says; None where it says none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 def _numbered(program: Program) -> Program:

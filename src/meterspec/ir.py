@@ -188,7 +188,7 @@ class CalendarUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BillingCycle:
-    """The customer's own cycle; calendar months in UTC where none is supplied."""
+    """The customer's own cycle; where none is supplied, the calendar unit in UTC that the price is for, or months."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import chain
 
-from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity, did_you_mean
+from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity, corrections, did_you_mean
 from meterspec.source import Place, Source
 from meterspec.spec.shape import Document, Level
 from meterspec.spec.spans import Entry, Header, comments, statements
@@ -286,7 +286,7 @@ def _levels(documents: Sequence[tuple[Source, Document]], out: Diagnostics) -> d
             rules = named(name)
             if not rules:
                 hint = nearest(name)
-                out.report(UNKNOWN_RULE, at=at.key(), hint=hint, edits=_correction(at.key(), hint), name=name)
+                out.report(UNKNOWN_RULE, at=at.key(), hint=hint, edits=_correction(at.key(), name, hint), name=name)
                 continue
             if level != "error" and _is_fixed(rules):
                 what = "it is an error" if len(rules) == 1 else "all rules it stands for are errors"
@@ -301,9 +301,9 @@ def _levels(documents: Sequence[tuple[Source, Document]], out: Diagnostics) -> d
     return levels
 
 
-def _correction(at: Place, hint: str) -> list[Edit]:
+def _correction(at: Place, name: str, hint: str) -> tuple[Edit, ...]:
     """The repair of a misspelt name."""
-    return [Edit(at, hint.split("`")[1])] if hint.startswith("did you mean") else []
+    return corrections(at, name, [hint.split("`")[1]]) if hint.startswith("did you mean") else ()
 
 
 # Comments -------------------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def _allows(source: Source, out: Diagnostics) -> Iterator[_Allow]:
         if not rules:
             what = f"no rule is called `{name}`" if name else "the comment does not say what it allows"
             hint = nearest(name) if name else f"write {_EXAMPLES}, and the reason"
-            edits = _correction(name_at, hint)
+            edits = _correction(name_at, name, hint)
             out.report(UNKNOWN_ALLOW, at=name_at if name else at, hint=hint, edits=edits, what=what)
             continue
         if _is_fixed(rules):

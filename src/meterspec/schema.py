@@ -98,9 +98,14 @@ def _type(kind: Any) -> Any:
         return _described(cast(type, kind))
     if kind is Decimal:
         return Annotated[Annotated[int, Strict()] | Annotated[Decimal, Strict()], WithJsonSchema({"type": "number"})]
-    if kind in {datetime, date}:
-        return Annotated[kind, Strict(), WithJsonSchema({"type": "string"})]
+    if kind in _FORMATS:
+        schema = {"anyOf": [{"type": "string", "format": name} for name in _FORMATS[kind]]}
+        return Annotated[kind, Strict(), WithJsonSchema(schema)]
     return Annotated[kind, Strict()] if kind in {str, int, bool} else kind
+
+
+_FORMATS = {datetime: ("date-time", "date-time-local"), date: ("date",)}
+"""What editors call the dates and times of TOML, which JSON has only as text."""
 
 
 def _constraint(marker: object) -> Any:
@@ -134,12 +139,15 @@ def _flat(node: Schema, definitions: dict[str, Schema]) -> Schema:
         if isinstance(node.get(key), dict):
             node[key] = _flat(node[key], definitions)
     if "anyOf" in node:
-        members = [_flat(member, definitions) for member in node["anyOf"]]
-        if not any("const" in member or "enum" in member for member in members):
-            del node["anyOf"]
-            return {**_merged(members), **node}
-        node["anyOf"] = members
+        members = [inner for m in node.pop("anyOf") for flat in [_flat(m, definitions)] for inner in _members(flat)]
+        alike = any(keyword in member for member in members for keyword in ("const", "enum", "format"))
+        return {**({"anyOf": members} if alike else _merged(members)), **node}
     return node
+
+
+def _members(node: Schema) -> list[Schema]:
+    """The schemas that a choice is between."""
+    return node["anyOf"] if set(node) == {"anyOf"} else [node]
 
 
 def _merged(members: list[Schema]) -> Schema:

@@ -87,6 +87,13 @@ def quantities(
     ]
 
 
+def _window(meter: ir.Meter, inputs: Inputs) -> ir.Window:
+    """The window of a meter; without cycles, a price by the quarter or the year makes a billing cycle that long."""
+    if isinstance(meter.window, ir.BillingCycle) and meter.price and not inputs.cycles and inputs.anchor is None:
+        return ir.CalendarWindow(meter.price.interval)
+    return meter.window
+
+
 def _checked(cycles: Iterable[tuple[str, datetime, datetime]]) -> tuple[tuple[str, Span], ...]:
     """The cycles, of which a customer's never overlap: an event is in one at most."""
     ordered = sorted((customer, Span(micros(start), micros(end))) for customer, start, end in cycles)
@@ -142,7 +149,7 @@ def _measure_events(run: _Run, meter: ir.Meter) -> dict[Cell, _Result]:
                 cells[span, group] = holding
     else:
         for event in kept:
-            for span in overlapping(meter.window, event.time, event.time, event.customer, run.inputs):
+            for span in overlapping(_window(meter, run.inputs), event.time, event.time, event.customer, run.inputs):
                 cells.setdefault((span, _group(meter, event)), []).append(event)
     if run.fill:
         for cell in _all_cells(run, meter, events):
@@ -190,7 +197,9 @@ def _held_windows(run: _Run, meter: ir.Meter, holding: Sequence[Event]) -> Itera
     customers = {event.customer for event in holding}
     if len(customers) > 1 and isinstance(meter.window, ir.BillingCycle) and run.inputs.cycles:
         raise ValueError(f"{meter.name} holds one value for several customers, whose cycles differ")
-    return overlapping(meter.window, holding[0].time, run.inputs.as_of - 1, holding[0].customer, run.inputs)
+    return overlapping(
+        _window(meter, run.inputs), holding[0].time, run.inputs.as_of - 1, holding[0].customer, run.inputs
+    )
 
 
 def _all_cells(run: _Run, meter: ir.Meter, events: Sequence[Event]) -> Iterator[Cell]:
@@ -204,7 +213,7 @@ def _all_cells(run: _Run, meter: ir.Meter, events: Sequence[Event]) -> Iterator[
     elif _ends_at_as_of(run, meter):
         last = run.inputs.as_of - 1
     for group, customer in dict.fromkeys((_group(meter, event), event.customer) for event in events):
-        for span in overlapping(meter.window, first, last, customer, run.inputs):
+        for span in overlapping(_window(meter, run.inputs), first, last, customer, run.inputs):
             yield span, group
 
 

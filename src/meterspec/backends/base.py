@@ -58,7 +58,7 @@ class Feature(StrEnum):
     SEVERAL_FAMILIES = "a meter over several families"
     BILLING_CYCLE = "billing cycles"
     CALENDAR = "calendar windows"
-    TIME_ZONE = "calendar windows in a time zone"
+    TIME_ZONE = "windows in a time zone"
     TUMBLING = "windows of a fixed length"
     ROLLING = "a rolling window"
     ROLLING_SERIES = "a series of rolling windows"
@@ -91,10 +91,10 @@ def needs(meter: Meter) -> Iterator[tuple[Feature, Place | None]]:
             yield Feature.TIME_ZONE, window
         case Tumbling():
             yield Feature.TUMBLING, window
-        case Rolling(every=None):
-            yield Feature.ROLLING, window
-        case Rolling():
-            yield Feature.ROLLING_SERIES, window
+        case Rolling(every=every, timezone=zone):
+            yield Feature.ROLLING if every is None else Feature.ROLLING_SERIES, window
+            if zone != "UTC":
+                yield Feature.TIME_ZONE, window
         case Lifetime():
             yield Feature.LIFETIME, window
 

@@ -7,7 +7,7 @@ has not, `constants` and `pattern` read what stands in texts, `bounds` knows wha
 """
 
 from meterspec.cel.bounds import Interval, bounds
-from meterspec.cel.check import Checked, check
+from meterspec.cel.check import GUARDED, Checked, check
 from meterspec.cel.evaluate import evaluate
 from meterspec.cel.functions import OVERLOADS, Overload
 from meterspec.cel.printer import show
@@ -15,6 +15,7 @@ from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment, Type, Variable
 
 __all__ = [
+    "GUARDED",
     "OVERLOADS",
     "Call",
     "Checked",

@@ -3,7 +3,7 @@ constant conditions found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -28,10 +28,10 @@ from meterspec.cel.parser import Node, parse
 from meterspec.cel.profile import DYNAMIC, MACROS, TYPE_NAMES, about, refusal, unknown_function
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment, Type
-from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, did_you_mean
+from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, corrections, did_you_mean
 from meterspec.source import Place
 
-__all__ = ["Checked", "check"]
+__all__ = ["GUARDED", "Checked", "check"]
 
 UNKNOWN_FIELD = Rule(
     code="MS310",
@@ -233,6 +233,9 @@ NULL_VALUE = Rule(
     good=value_spec("tokens", tokens="integer"),
 )
 
+GUARDED = frozenset({MISSING_VALUE, POSSIBLE_ZERO})
+"""Rules about what a condition around an expression, or the filter of its meter, can rule out."""
+
 BOOL, INT, DECIMAL, STRING, NULL, UNKNOWN = Type.BOOL, Type.INT, Type.DECIMAL, Type.STRING, Type.NULL, Type.UNKNOWN
 TIMESTAMP, DURATION = Type.TIMESTAMP, Type.DURATION
 Range = tuple[int, int]
@@ -360,13 +363,13 @@ class Checker:
             return expr
         if expr.type is NULL:
             return self.refuse(root, NULL_VALUE, root.start, root.end)
-        if type(expr) is FieldRef and expr.at[0] in self.loose and not optional:
+        fits = not want or expr.type in want or (expr.type is INT and DECIMAL in want)
+        if type(expr) is FieldRef and expr.at[0] in self.loose and not optional and fits:
             return self.missing(root, root, expr, expr.type)
+        if not fits:
+            return self.wrong_result(root, expr, want)
         if want and expr.type not in want:
-            if expr.type is INT and DECIMAL in want:
-                expr = widened(expr)
-            else:
-                return self.wrong_result(root, expr, want)
+            expr = widened(expr)
         if type(expr) is Literal:
             if expr.type is not BOOL:
                 self.report(
@@ -435,8 +438,10 @@ class Checker:
         literal = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null"}.get(name.lower())
         if literal:
             hint: str | None = f"write `{literal}`"
+            edits = self.corrections(start, end, [literal])
         else:
             hint = did_you_mean(name, self.env) if len(name) > 2 else None
+            edits = () if bare_text else self.corrections(start, end, self.env)
             if bare_text:
                 hint = (
                     f"{hint.removesuffix('?')}, or the text `'{name}'`?" if hint else f"write `'{name}'` for the text"
@@ -445,7 +450,11 @@ class Checker:
                 names = [f"`{known}`" for known in self.env]
                 rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
                 hint = f"the fields are {', '.join(names[:8])}{rest}"
-        return self.refuse(node, UNKNOWN_FIELD, start, end, hint, name=name)
+        return self.refuse(node, UNKNOWN_FIELD, start, end, hint, edits=edits, name=name)
+
+    def corrections(self, start: int, end: int, known: Iterable[str]) -> tuple[Edit, ...]:
+        """The repair of what is written there, where it is certain to be a known name."""
+        return corrections(self.at.within(start, end), self.text[start:end], known)
 
     def literal(self, node: Node) -> Expr:
         value = node.value
@@ -603,6 +612,10 @@ class Checker:
         assert isinstance(symbol, str)
         first, second = node.args
         left = CHECK[first.kind](self, first)
+        if second.kind == "list":
+            text = f"{self.quote(first)} in {self.quote(second)}"
+            hint = f"write `{text}`" if symbol == "==" else f"write `!({text})`"
+            return self.refuse(node, LIST_VALUE, second.start, second.end, hint)
         right = self.beside(second, left)
         resolved = RESOLVE.get((symbol, left.type, right.type))
         if resolved is None:
@@ -700,7 +713,10 @@ class Checker:
         if near is not None:
             near = near.replace("`", "'")
         hint = near or f"it is one of {', '.join(repr(one) for one in values[:8])}{' ...' if len(values) > 8 else ''}"
-        self.report(OUTSIDE_SET, *literal.at, hint, field=field.name, value=short(value))
+        start, end = literal.at[0] + 1, literal.at[1] - 1  # between the quotes
+        plain = self.text[start:end] == value
+        edits = self.corrections(start, end, [one for one in values if not set(one) & set("'\"\\")]) if plain else ()
+        self.report(OUTSIDE_SET, *literal.at, hint, edits=edits, field=field.name, value=short(value))
         return False
 
     def conditional(self, node: Node) -> Expr:
@@ -888,7 +904,8 @@ class Checker:
             hint = f"write `{name}(...)`"
         elif node.kind == "method" and hint is not None:
             hint = about(hint, self.quote(node.args[0]))
-        return self.refuse(node, rule, begin, end, hint, **found)
+        meant = FUNCTIONS if hint and hint.startswith("did you mean") else ()
+        return self.refuse(node, rule, begin, end, hint, edits=self.corrections(begin, end, meant), **found)
 
     def resolve(self, node: Node, name: str, nodes: tuple[Node, ...]) -> Expr:
         """A call of a function that exists: its arguments, the overload they choose, and what only it demands."""

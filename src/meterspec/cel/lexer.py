@@ -115,7 +115,7 @@ def tokens(text: str) -> list[Token]:
         if opening.startswith(("'", '"')) and not CLOSED.match(last):
             quote = opening[:3] if opening.startswith(("'''", '"""')) else opening[:1]
             begin = end - len(opening)
-            raise Problem(UNTERMINATED_STRING, start, begin + len(quote), f"close it with {quote}")
+            raise Problem(UNTERMINATED_STRING, start, begin + len(quote), f"close it with `{quote}`")
     if "//" in text:
         found = [token for token in found if not token[0].startswith("//")]
     found.append(("", len(text), len(text)))

@@ -108,6 +108,7 @@ INSTEAD = {
     "in": "write `in`, in lower case, and the list in `[...]`",
     "=~": "write `field.matches('...')`",
     "~": "write `field.matches('...')`",
+    ",": "an expression gives one value",
     "$": "a field is named directly, without `$`",
     "@": "a field is named directly, without `@`",
     "between": "write `low <= x && x <= high`",

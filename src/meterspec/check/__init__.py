@@ -14,7 +14,7 @@ from meterspec.cel.types import Environment
 from meterspec.check import families as _families
 from meterspec.check import meters as _meters
 from meterspec.check.names import Names, sql_name
-from meterspec.diagnostics import Diagnostics, did_you_mean
+from meterspec.diagnostics import Diagnostics, corrections, did_you_mean
 from meterspec.ir import Family, Meter, Program
 from meterspec.source import Place, Source
 from meterspec.spec.shape import Document
@@ -108,11 +108,15 @@ def _give_meters_their_fields(meters: Sequence[_Written], families: dict[str, Fa
                 if any(field.name == dimension for field in families[name].fields):
                     continue
                 at = written.at / "aggregate" / "group_by" / number
+                if written.meter.kind == "billing" and did_you_mean(dimension, [families[name].customer or ""]):
+                    families[name] = _families.add_dimension(families[name], dimension, at)
+                    continue  # the meter has to group by the customer, and is told so
                 out.report(
                     _meters.UNDECLARED_DIMENSION,
                     at=at,
                     hint=did_you_mean(dimension, [field.name for field in families[name].fields])
                     or f'add `[families.schema.{dimension}]` with `type = "string"`',
+                    edits=corrections(at, dimension, [field.name for field in families[name].fields], quoted=True),
                     field=dimension,
                     family=name,
                 )

@@ -144,7 +144,9 @@ RESERVED_FIELD = Rule(
 
 _OPTIONS = {
     **dict.fromkeys(("min", "max", "unit"), "numbers"),
-    **{"values": "fields of type string", "precision": "decimals", "scale": "decimals and floats"},
+    "values": "fields of type string",
+    "precision": "decimals",
+    "scale": "decimals and floats",
 }
 """What the options of a field are for."""
 _SHORT_ROLES = {"at": "event time", "customer_id": "customer", "qty": "quantity"}
@@ -276,8 +278,8 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
             out.report(BOUNDS, at=at / option, message=f"`{option}` of an integer field is a whole number, not {bound}")
         elif reach is not None and not reach.copy_negate() <= bound <= reach:
             message = f"`{option}` is {bound}, and a field of type {kind.value} goes from -{reach:f} to {reach:f}"
-            hint = "`precision` is for all digits, those of `scale` included" if kind is FieldType.DECIMAL else None
-            out.report(BOUNDS, at=at / option, hint=hint, message=message)
+            digits = "`precision` is for all digits, those of `scale` included" if kind is FieldType.DECIMAL else None
+            out.report(BOUNDS, at=at / option, hint=digits, message=message)
     if minimum is not None and maximum is not None and minimum > maximum:
         out.report(BOUNDS, at=at / "max", message=f"`max` is {maximum}, below `min`, which is {minimum}")
     values = tuple(dict.fromkeys(written.values)) if written.values and allowed["values"] else None

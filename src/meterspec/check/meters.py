@@ -13,8 +13,8 @@ from meterspec.check import overflow, units
 from meterspec.check.compliance import compliance, tightens
 from meterspec.check.names import sql_name
 from meterspec.check.prices import entitlement, price
-from meterspec.check.windows import window
-from meterspec.diagnostics import Diagnostics, Rule, Severity, did_you_mean
+from meterspec.check.windows import DEFAULT, window
+from meterspec.diagnostics import Diagnostics, Rule, Severity, corrections, did_you_mean
 from meterspec.ir import (
     Aggregate,
     BillingCycle,
@@ -358,7 +358,7 @@ EXAMPLE_VALUE = Rule(
     slug="example-value",
     title="An example that expects a value of another type than its meter gives",
     message="`{key}` of an expected row takes {wanted}",
-    why="A quantity is compared as a number and a window by its instants; a text equals neither, whatever it reads like.",
+    why="A quantity is compared as a number and a window by its instants; a text equals neither, however it reads.",
     bad="""
         families = [{ name = "api.call" }]
         [[meters]]
@@ -427,12 +427,18 @@ def meter(
     if written.filter is not None:
         checked = cel.check(written.filter, environment, at / "filter", out, want=(Type.BOOL,))
         kept = checked.expr if checked else None
-    aggregate = _aggregate(written.aggregate, at / "aggregate", environment, kept, out)
+    if kept is not None:
+        overflow.check_comparisons(kept, environment, at / "filter", out)
+    found = Diagnostics()
+    aggregate = _aggregate(written.aggregate, at / "aggregate", environment, kept, found)
+    unread = kept is None and written.filter is not None  # what it would have proved of the value is not missed as well
+    out.extend(d for d in found if not (unread and d.rule in cel.GUARDED))
     if aggregate is not None and aggregate.value is not None:
         most = max(family.max_events for family in members)
         overflow.check(
             aggregate.function, aggregate.value, environment, written.precision, most, at / "aggregate" / "value", out
         )
+        overflow.check_comparisons(aggregate.value, environment, at / "aggregate" / "value", out)
     units.check(written.name, written.unit, kept, aggregate, members, at, out)
     return _meter(written, at, source, members, kept, aggregate, groups, environment, out)
 
@@ -461,7 +467,8 @@ def ratio(
         elif name not in unusable or name in ratios:
             what = "a ratio itself; write it in terms of meters over events" if name in ratios else "not a meter here"
             message = f"the {role} `{name}` is {what}"
-            out.report(RATIO_PARTS, at=at / "source" / role, hint=did_you_mean(name, meters), message=message)
+            edits = () if name in ratios else corrections(at / "source" / role, name, meters, quoted=True)
+            out.report(RATIO_PARTS, at=at / "source" / role, hint=did_you_mean(name, meters), edits=edits, message=message)
     if len(parts) < 2:
         return None
     above, below = parts
@@ -487,7 +494,7 @@ def short_meter(name: str, written: shape.ShortMeter, at: Place, family: Family,
         description=written.description,
         source=FamilySource((name,)),
         aggregate=Aggregate(function=function, value=value.expr, origin=at),
-        window=window(written.window, at / "window", out),
+        window=window(written.window, at / "window", out) or DEFAULT,
         group_by=("customer_id",),
         unit=written.unit,
         precision=written.precision,
@@ -507,8 +514,8 @@ def _meter(
     environment: Environment,
     out: Diagnostics,
     like: Meter | None = None,
-) -> Meter:
-    """What both kinds of long-form meter share."""
+) -> Meter | None:
+    """What both kinds of long-form meter share; None where the window was reported: no ratio blames it again."""
     own = compliance(written.compliance, at / "compliance")
     tightens(written.name, own, members, out)
     billing = written.billing
@@ -522,15 +529,15 @@ def _meter(
         out.report(BILLING_TABLE, at=at / "kind", hint=hint, kind="billing", meter=written.name, fault=fault)
     where = at / "billing"
     if like is not None:
-        stretch = like.window
+        stretch: Window | None = like.window
     else:
         stretch = window(written.aggregate.window if written.aggregate else None, at / "aggregate" / "window", out)
-    if billing is not None and written.kind == "billing" and not _fits_price(stretch, billing):
+    if billing is not None and written.kind == "billing" and stretch is not None and not _fits_price(stretch, billing):
         interval = billing.interval
         hint = f'write `window = "billing_cycle"`, or `window = "{interval}"`'
         place = at / "aggregate" / "window" if written.aggregate and written.aggregate.window else at / "billing"
         out.report(BILLING_WINDOW, at=place, hint=hint, meter=written.name, interval=interval)
-    return Meter(
+    whole = Meter(
         name=written.name,
         sql_name=sql_name(written.name),
         kind=MeterKind(written.kind),
@@ -538,7 +545,7 @@ def _meter(
         source=source,
         filter=kept,
         aggregate=aggregate,
-        window=stretch,
+        window=stretch or DEFAULT,
         group_by=groups,
         unit=written.unit,
         precision=written.precision,
@@ -553,6 +560,7 @@ def _meter(
         ),
         origin=at,
     )
+    return whole if stretch is not None else None
 
 
 def _fits_price(stretch: Window, billing: shape.Billing) -> bool:
@@ -595,7 +603,8 @@ def _source(written: shape.Meter, at: Place, families: Mapping[str, Family], out
             names_there = ", ".join(f"`{known}`" for known in list(families)[:8])
             declared = f"the families are {names_there}" if families else "declare it under `[[families]]`"
             hint = did_you_mean(name, families) or declared
-            out.report(UNKNOWN_FAMILY, at=place, hint=hint, meter=written.name, family=name)
+            edits = corrections(place, name, families, quoted=True)
+            out.report(UNKNOWN_FAMILY, at=place, hint=hint, edits=edits, meter=written.name, family=name)
             whole = False
         elif name in names[:number]:
             out.report(REPEATED_DIMENSION, at=place, name=name, key="families", meter=written.name)
@@ -619,7 +628,7 @@ def _group_by(written: shape.Meter, at: Place, members: tuple[Family, ...], out:
     customers = {family.customer for family in members}
     if written.kind == "billing" and (not kept or kept[0] not in customers):
         customer = members[0].customer or "customer_id"
-        rest = [name for name in kept if name != customer]
+        rest = [name for name in kept if not did_you_mean(name, [customer])]
         listed = ", ".join(f'"{name}"' for name in [customer, *rest])
         hint = f"write `group_by = [{listed}]`"
         place = at if groups else at.parent()
@@ -666,10 +675,11 @@ def _aggregate(
     function = Function(written.fn)
     value = None
     if function is Function.COUNT and written.value is not None:
-        hint = 'leave it out, or write `fn = "SUM"`; to count some events only, use `filter`'
+        hint = "leave it out; SUM adds values up, UNIQUE counts different ones, and `filter` picks the events"
         out.report(AGGREGATE_KEY, at=(at / "value").key(), hint=hint, fn="COUNT", fault="takes no `value`")
     elif function is not Function.COUNT and written.value is None:
-        hint = 'add `value = "..."`, the number each event contributes'
+        what = "what is counted" if function is Function.UNIQUE else "the number each event contributes"
+        hint = f'add `value = "..."`, {what}'
         out.report(AGGREGATE_KEY, at=at / "fn", hint=hint, fn=function.value, fault="needs a `value`")
         return None
     elif written.value is not None:
@@ -710,10 +720,11 @@ def _example(written: shape.Example, at: Place, meter: str, groups: tuple[str, .
         for key in row:
             if key not in known:
                 hint = did_you_mean(key, known) or "a row has " + ", ".join(f"`{name}`" for name in known)
-                out.report(EXAMPLE_KEY, at=(place / key).key(), hint=hint, key=key, meter=meter)
+                edits = corrections((place / key).key(), key, known)
+                out.report(EXAMPLE_KEY, at=(place / key).key(), hint=hint, edits=edits, key=key, meter=meter)
             elif key not in groups and (isinstance(row[key], bool) or not isinstance(row[key], _EXPECTED[key][0])):
-                hint = "write it without quotes" if isinstance(row[key], str) else None
-                out.report(EXAMPLE_VALUE, at=place / key, hint=hint, key=key, wanted=_EXPECTED[key][1])
+                quotes = "write it without quotes" if isinstance(row[key], str) else None
+                out.report(EXAMPLE_VALUE, at=place / key, hint=quotes, key=key, wanted=_EXPECTED[key][1])
         quantity = row.get("quantity")
         group = tuple((key, scalar(value)) for key, value in row.items() if key != "quantity")
         number_or_none = Decimal(quantity) if isinstance(quantity, int | Decimal) else None

@@ -7,13 +7,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 from meterspec import exact
-from meterspec.cel.tree import Call, Expr, FieldRef, Literal, walk
+from meterspec.cel.lexer import MAX_INT
+from meterspec.cel.printer import show
+from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment, Type
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import Function
 from meterspec.source import Place
 
-__all__ = ["LIMIT", "check"]
+__all__ = ["LIMIT", "check", "check_comparisons"]
 
 OVERFLOW = Rule(
     code="MS350",
@@ -63,7 +65,7 @@ def check(
     out: Diagnostics,
 ) -> None:
     """Reports MS350 once, for the first number on the way that may not fit."""
-    if value.type not in {Type.INT, Type.DECIMAL} or function is Function.UNIQUE:
+    if value.type not in _NUMBERS:
         return
     if function in {Function.SUM, Function.AVG} and _surely_fits(function, value, environment, precision, events):
         return
@@ -74,6 +76,41 @@ def check(
             return
 
 
+def check_comparisons(expr: Expr, environment: Environment, at: Place, out: Diagnostics) -> None:
+    """Reports MS350 once, for the first comparison of numbers in an expression whose sides may not fit."""
+    for node in walk(expr):
+        if not isinstance(node, Call) or node.overload not in _COMPARISONS:
+            continue
+        items = node.args[1].items if isinstance(node.args[1], ListOf) else node.args[1:]
+        for other in items:
+            pair = (node.args[0], other)
+            if not all(side.type in _NUMBERS for side in pair) or _surely_comparable(*pair, environment):
+                continue
+            one, two = (exact.scaled(side, environment) for side in pair)
+            _, *sides = exact.common(one, two)
+            most = max(_magnitude(part) for side in sides for part in _nodes(side))
+            if most > LIMIT:
+                what = f"a side of `{show(node)}`"
+                at_node = at.within(*node.at)
+                out.report(OVERFLOW, at=at_node, hint=_hint(node, environment), what=what, digits=len(str(most)))
+                return
+
+
+def _surely_comparable(left: Expr, right: Expr, environment: Environment) -> bool:
+    """Whether a generous count of binary digits already shows that both sides fit, brought to one ratio."""
+    one, two = _size(left, environment), _size(right, environment)
+    return one is not None and two is not None and max(one[0] + two[2], two[0] + one[2]) <= _BITS
+
+
+_NUMBERS = {Type.INT, Type.DECIMAL}
+_COMPARISONS = {
+    *("equals", "not_equals", "in_list"),
+    *(
+        f"{order}_{kind}"
+        for order in ("less", "less_equals", "greater", "greater_equals")
+        for kind in ("int64", "decimal")
+    ),
+}
 _BITS = LIMIT.bit_length() - 1
 
 
@@ -127,10 +164,12 @@ def _steps(function: Function, number: exact.Scaled, precision: int, events: int
     """The greatest magnitude of every number between the fields and the quantity."""
     for node in _nodes(number.whole):
         yield "the value of an event", _magnitude(node)
+    if function is Function.UNIQUE:
+        return
     times = 1
     what = "the value"
     if function in {Function.SUM, Function.AVG}:
-        times, what = events, f"the sum over {events:.0e} events".replace("e+", "e")
+        times, what = events, f"the sum over {events:,} events"
     elif function is Function.TIME_WEIGHTED:
         times, what = _LONGEST_WINDOW, "the value held over the longest window"
     total = number.whole.bounds.magnitude * times
@@ -184,4 +223,5 @@ def _hint(value: Expr, environment: Environment) -> str | None:
     if not numbers:
         return None
     _, name, high = max((Fraction(v.high or 0) * 10**v.scale, v.name, v.high) for v in numbers)
-    return f"narrow the `min` and `max` of `{name}`: it can now be as large as {high:f}"
+    advice = f"give `{name}` a `min` and `max`" if high == MAX_INT else f"narrow the `min` and `max` of `{name}`"
+    return f"{advice}: it can now be as large as {high:f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
@@ -10,7 +10,7 @@ from math import prod
 
 from meterspec import currencies
 from meterspec.cel.types import Type, Variable
-from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, did_you_mean
+from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity, corrections, did_you_mean
 from meterspec.ir import (
     CalendarUnit,
     Credits,
@@ -677,7 +677,8 @@ class _Table:
             place = at / "match" / name
             if name not in self.dimensions:
                 hint = did_you_mean(name, self.dimensions) or f"add `{name}` to `group_by`"
-                self.out.report(RATE_DIMENSION, at=place.key(), hint=hint, meter=meter, name=name)
+                edits = corrections(place.key(), name, self.dimensions)
+                self.out.report(RATE_DIMENSION, at=place.key(), hint=hint, edits=edits, meter=meter, name=name)
             elif isinstance(value, date):  # also an instant
                 self.impossible(name, value, "a dimension is never a date", None, place)
             else:
@@ -696,11 +697,14 @@ class _Table:
             self.impossible(name, value, f"it is of type {variable.type}", None, at)
         elif variable.values is not None and value not in variable.values:
             reason = f"its values are {_listed(list(variable.values))}"
-            self.impossible(name, value, reason, did_you_mean(str(value), variable.values), at)
+            self.impossible(name, value, reason, did_you_mean(str(value), variable.values), at, variable.values)
 
-    def impossible(self, name: str, value: object, reason: str, hint: str | None, at: Place) -> None:
+    def impossible(
+        self, name: str, value: object, reason: str, hint: str | None, at: Place, values: Iterable[str] = ()
+    ) -> None:
         shown = f'"{value}"' if isinstance(value, str) else str(value).lower()
-        self.out.report(IMPOSSIBLE_MATCH, at=at, hint=hint, value=shown, name=name, reason=reason)
+        edits = corrections(at, value, values, quoted=True) if isinstance(value, str) else ()
+        self.out.report(IMPOSSIBLE_MATCH, at=at, hint=hint, edits=edits, value=shown, name=name, reason=reason)
 
     def reachable(self, rates: tuple[Rate, ...]) -> None:
         """Reports rates whose usage an earlier one matches: one that asks for no more than they do."""

@@ -360,7 +360,8 @@ def check_field(field: Field, at: Place, out: Diagnostics) -> None:
     if named is None:
         return
     if field.unit is None:
-        out.report(UNIT_IN_NAME, at=at.key(), hint=f'add `unit = "{named}"`', field=field.name, unit=named)
+        edits = [Edit(at / "unit", f'"{named}"', adds=True)]
+        out.report(UNIT_IN_NAME, at=at.key(), hint=f'add `unit = "{named}"`', edits=edits, field=field.name, unit=named)
     elif unit is not None and unit.dimension == parse(named).dimension and unit != parse(named):
         out.report(UNIT_AGAINST_NAME, at=at / "unit", field=field.name, unit=field.unit, named=named)
 
@@ -567,9 +568,10 @@ class _Walk:
                 operands = (item, *items)
         kinds = [self.kind(operand) for operand in operands]
         name = call.overload
-        if call.type in _NUMBERS and all(isinstance(kind, _Plain) and kind.constant is not None for kind in kinds):
-            constant = evaluate(call, {})
-            return _Plain(constant if isinstance(constant, Fraction) else None)
+        constants = all(isinstance(kind, _Plain) and kind.constant is not None for kind in kinds)
+        if constants and call.type in _NUMBERS and not any(isinstance(node, FieldRef) for node in walk(call)):
+            constant = evaluate(call, {})  # what the checker could not fold, as `1 / 3.0`
+            return _Plain(Fraction(constant) if isinstance(constant, int | Fraction) else None)
         if name in _MULTIPLY:
             return _product(*kinds)
         if name in _DIVIDE:

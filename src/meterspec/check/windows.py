@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from meterspec.diagnostics import Diagnostics, Rule, did_you_mean
+from meterspec.diagnostics import Diagnostics, Rule, corrections, did_you_mean
 from meterspec.ir import (
     BillingCycle,
     CalendarUnit,
@@ -130,8 +130,8 @@ _KEYS = {
 }
 
 
-def window(written: str | shape.WindowTable | None, at: Place, out: Diagnostics) -> Window:
-    """The meaning of a `window`; where MS230 to MS233 is reported, the default stands in for it."""
+def window(written: str | shape.WindowTable | None, at: Place, out: Diagnostics) -> Window | None:
+    """The meaning of a `window`; None where one of MS230 to MS232 was reported."""
     if written is None:
         return DEFAULT
     if isinstance(written, str):
@@ -139,7 +139,7 @@ def window(written: str | shape.WindowTable | None, at: Place, out: Diagnostics)
     return _table(written, at, out)
 
 
-def _word(text: str, at: Place, out: Diagnostics) -> Window:
+def _word(text: str, at: Place, out: Diagnostics) -> Window | None:
     if text == "billing_cycle":
         return BillingCycle()
     if text in _CALENDAR:
@@ -147,8 +147,9 @@ def _word(text: str, at: Place, out: Diagnostics) -> Window:
     fixed = re.fullmatch(r"([1-9][0-9]*)([smhdw])", text, re.ASCII)
     if fixed:
         return Tumbling(_bounded(int(fixed[1]) * _SECONDS[fixed[2]], text, at, out))
-    out.report(BAD_WINDOW, at=at, hint=_instead_of(text), text=text)
-    return DEFAULT
+    edits = corrections(at, text, ["billing_cycle", *CalendarUnit], quoted=True)
+    out.report(BAD_WINDOW, at=at, hint=_instead_of(text), edits=edits, text=text)
+    return None
 
 
 def _instead_of(text: str) -> str:
@@ -173,7 +174,7 @@ def _instead_of(text: str) -> str:
     return 'write "billing_cycle", a calendar unit such as "month", or a length such as "15m"'
 
 
-def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
+def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window | None:
     kind = written.kind
     fits = True
     keys_in_order = ("unit", "timezone", "duration_seconds", "duration", "every")
@@ -188,7 +189,7 @@ def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
             out.report(WINDOW_KEY, at=(at / key).key(), hint=hint, kind=kind, fault=f"has no `{key}`")
             fits = False
     if not fits:
-        return DEFAULT
+        return None
     match kind:
         case "billing_cycle":
             return BillingCycle()
@@ -197,7 +198,7 @@ def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
         case "calendar":
             if written.unit is None:
                 out.report(WINDOW_KEY, at=at, hint='add `unit = "month"`', kind=kind, fault="needs a `unit`")
-                return DEFAULT
+                return None
             return CalendarWindow(CalendarUnit(written.unit), _zone(written.timezone, at / "timezone", out))
         case "tumbling":
             seconds, months = _length(written, at, out)
@@ -205,14 +206,14 @@ def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window:
                 hint = 'write { kind = "calendar", unit = "month" } for calendar months'
                 reason = " of fixed length: months differ"
                 out.report(BAD_DURATION, at=at / "duration", hint=hint, text=written.duration or "", reason=reason)
-                return DEFAULT
-            return Tumbling(seconds) if seconds is not None else DEFAULT
+                return None
+            return Tumbling(seconds) if seconds is not None else None
         case "rolling":
             seconds, months = _length(written, at, out)
             every = CalendarUnit(written.every) if written.every else None
             zone = _zone(written.timezone, at / "timezone", out)
             rolling = Rolling(seconds=seconds, months=months, every=every, timezone=zone)
-            return rolling if seconds or months else DEFAULT
+            return rolling if seconds or months else None
 
 
 def _length(written: shape.WindowTable, at: Place, out: Diagnostics) -> tuple[int | None, int | None]:
@@ -257,6 +258,6 @@ def _zone(name: str | None, at: Place, out: Diagnostics) -> str:
     known = available_timezones()
     if name not in known:
         hint = did_you_mean(name, known) or 'write an IANA name such as "Europe/Berlin"'
-        out.report(UNKNOWN_ZONE, at=at, hint=hint, zone=name)
+        out.report(UNKNOWN_ZONE, at=at, hint=hint, edits=corrections(at, name, known, quoted=True), zone=name)
         return "UTC"
     return name

@@ -23,12 +23,12 @@ KEYS: dict[type, dict[str, str]] = {
     },
     shape.Meter: {
         **dict.fromkeys(("where", "condition"), "filter"),
-        **dict.fromkeys(("price", "pricing"), "billing"),
+        **dict.fromkeys(("price", "pricing", "entitlement", "entitlements"), "billing"),
         "type": "kind",
         "decimals": "precision",
         "examples": "tests",
     },
-    shape.Source: {"type": "kind"},
+    shape.Source: {"type": "kind", "num": "numerator", "den": "denominator"},
     shape.Aggregate: {
         **dict.fromkeys(("function", "func", "type", "kind", "op", "method", "aggregation"), "fn"),
         **dict.fromkeys(("field", "property", "column", "expression", "expr", "of"), "value"),
@@ -56,16 +56,17 @@ NOTES: dict[type, dict[str, str]] = {
         **dict.fromkeys(("optional", "nullable", "null"), _OPTIONAL),
         "default": "leave it out: an expression says what happens without the field, as in `has(x) ? x : 0`",
     },
+    shape.Billing: {"hooks": "write `on_brim`, `on_low` and `on_dry` beside `limit`"},
     shape.Tier: {"from": "leave it out: a tier begins where the one before it ends"},
 }
 """Keys that have no counterpart, and why."""
 
 HOMES: dict[type, str] = {
+    shape.Family: "[[families]]",
     shape.Meter: "[[meters]]",
     shape.Aggregate: "[meters.aggregate]",
     shape.Source: "[meters.source]",
     shape.Billing: "[meters.billing]",
-    shape.Family: "[[families]]",
     shape.FamilyField: "[families.schema.NAME]",
     shape.Compliance: "[families.compliance]",
     shape.WindowTable: 'window = { kind = "calendar", ... }',

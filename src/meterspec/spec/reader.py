@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Set
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
-from meterspec.diagnostics import Diagnostics, Edit, Rule, did_you_mean
+from meterspec.diagnostics import Diagnostics, Edit, Rule, corrections, did_you_mean
 from meterspec.source import Path, Place, Source
 from meterspec.spec.shape import Document, Length, Matching, Meter, Range, ShortMeter
 
@@ -232,7 +232,7 @@ class _Table:
         if "cent" in key.rpartition("_")[2] and meant is not None:
             hint = f"did you mean `{meant}`? Amounts are in major units: 45 cents are 0.45"
         near = did_you_mean(key, self.readers)
-        edits = [Edit(at, near.split("`")[1])] if near and near == hint else []
+        edits = corrections(at, key, self.readers) if near and near == hint else ()
         context.out.report(
             UNKNOWN_KEY,
             at=at,
@@ -263,6 +263,8 @@ class _Table:
                 inside = "" if home is Meter else f", with `{key}` under `{header}`"
                 return None, f"only the long form has it: write the meter under `[[meters]]`{inside}"
             parent = header.strip("[]").split(".")[-1]
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                return parent, f"write `[[{header.strip('[]')}.{key}]]`"
             if isinstance(value, dict) and header.startswith("["):
                 below = [key, *list(value)[: key == "schema"]]
                 return parent, f"write `[{'.'.join([header.strip('[]'), *below])}]`"
@@ -373,8 +375,8 @@ def _choice(choices: tuple[object, ...], value: object, path: Path, context: _Co
     hint = habits.CHOICE_NOTES.get((_key(path), value)) or (f'write "{familiar}"' if familiar in words else None)
     edits: tuple[Edit, ...] = ()
     if hint is None and (near := did_you_mean(value, words)):
-        word = near.split("`")[1]
-        hint, edits = f'did you mean "{word}"?', (Edit(Place(context.source, path), f'"{word}"'),)
+        hint = near.replace("`", '"')
+        edits = corrections(Place(context.source, path), value, words, quoted=True)
     context.report(
         NOT_A_CHOICE, path, key=_key(path), value=value, hint=hint or f"write {_either(choices)}", edits=edits
     )
@@ -446,6 +448,8 @@ def _union(kinds: tuple[object, ...]) -> _Reader:
             if _fits(value, bare):
                 return _reader(kind)(value, path, context)
         words = [_WORDS[kind] for kind in scalars] + [_either(get_args(kind)) for kind in literals]
+        if {str, int, bool, Decimal} <= set(scalars):
+            words = ["a single value"]
         _wrong_type(" or ".join(words + ["a table"] * bool(tables)), value, path, context)
 
     return read
@@ -454,7 +458,14 @@ def _union(kinds: tuple[object, ...]) -> _Reader:
 def _scalar(kind: type, value: object, path: Path, context: _Context) -> object:
     if not _fits(value, kind):
         _wrong_type(_WORDS[kind], value, path, context)
+    if isinstance(value, datetime) and value.tzinfo is not None and not _FIRST <= value <= _LAST:
+        context.report(OUT_OF_RANGE, path, key=_key(path), value=value.isoformat(), low=_FIRST_WORDS, high=_LAST_WORDS)
+        raise _Wrong
     return Decimal(cast(int, value)) if kind is Decimal else value
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_FIRST_WORDS, _LAST_WORDS = "year 1", "year 9999, in UTC"
 
 
 def _bare(kind: object) -> type:
@@ -510,6 +521,8 @@ def _right_type(wanted: str, value: object, at: Place, path: Path) -> str | None
             return f'write `"{text}"`, without brackets'
         case "a text", int() | Decimal() | date():
             return f'write it in quotes: `"{written}"`'
+        case "a single value", list() if len(path) > 1 and path[-2] == "match":
+            return "write a rate for each value"
         case "an array", dict():
             return f"write `[[{header}]]`" if header and "{" not in written else f"write it in brackets: `[{written}]`"
         case "an array", str() | int() | Decimal():

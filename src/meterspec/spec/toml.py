@@ -512,7 +512,12 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
             hint = _value_hint(word)
             if hint is None:
                 word = _phrase(text, slip)
-                hint = f"a text stands in quotes: `{_quoted(_short(word))}`"
+                is_entry = bool(slip.around) and re.match(r"[A-Za-z0-9_-]+[ \t]*=(?![=~])", word)
+                hint = (
+                    "a table stands in `{` and `}`"
+                    if is_entry
+                    else f"a text stands in quotes: `{_quoted(_short(word))}`"
+                )
                 at = Place(source, inside=(start, start + len(word)))
             out.report(INVALID_VALUE, at=at, value=_short(word), hint=hint)
         case Fault.NO_VALUE:

@@ -77,7 +77,7 @@ def _inputs(program: Program, dialect: Dialect) -> str:
             ("cycle_start", instant),
             ("cycle_end", instant),
         ]
-        words = "The customers' billing cycles, half-open; a customer without any has calendar months in UTC."
+        words = "The customers' billing cycles, half-open; a customer without any has calendar periods in UTC."
         tables.append(((CYCLES,), columns, words))
     if any(needs_as_of(meter) for meter in program.meters):
         tables.append(

@@ -101,10 +101,11 @@ def _window(meter: Meter, family: Family, dialect: Dialect) -> tuple[exp.Expr, e
     micros = dialect.micros(b.column(family.event_time))
     match meter.window:
         case BillingCycle():
-            month = dialect.truncate(CalendarUnit.MONTH, dialect.as_clock(micros))
+            unit = meter.price.interval if meter.price is not None else CalendarUnit.MONTH
+            period = dialect.truncate(unit, dialect.as_clock(micros))
             start, end = (dialect.as_clock(dialect.micros(b.column(name))) for name in (_CYCLE_START, _CYCLE_END))
-            following = dialect.later(month.copy(), CalendarUnit.MONTH)
-            return b.call("COALESCE", start, month), b.call("COALESCE", end, following)
+            following = dialect.later(period.copy(), unit)
+            return b.call("COALESCE", start, period), b.call("COALESCE", end, following)
         case CalendarWindow(unit):
             begin = dialect.truncate(unit, dialect.as_clock(micros))
             return begin, dialect.later(begin.copy(), unit)

@@ -96,7 +96,7 @@ MANY_TIERS = Rule(
     code="MS615",
     slug="many-tiers-for-stripe",
     title="More tiers than are known to work",
-    message="the price of meter `{meter}` has {count} tiers at Stripe",
+    message="the price of meter `{meter}` has {count} tiers at Stripe, and up to 100 are known to work",
     why="Stripe documents no limit of its tiers; up to 100 are known to be in use.",
     severity=Severity.WARNING,
 )
@@ -204,7 +204,7 @@ def _check_texts(meter: Meter, out: Diagnostics) -> None:
     for key, text, most in (("unit", meter.unit, UNIT_LABEL), ("description", meter.description, DESCRIPTION)):
         if text is not None and len(text) > most:
             at = meter.origin and meter.origin / key
-            out.report(TOO_LONG, at=at, key=key, count=len(text), most=most)
+            out.report(TOO_LONG, at=at, hint=f"write at most {most}", key=key, count=len(text), most=most)
 
 
 def _foreign(price: Price) -> Iterator[tuple[str, Place | None, str]]:
@@ -298,9 +298,10 @@ class _Amounts:
     def multiple(self, key: str, amount: Decimal, at: Place | None) -> None:
         """Reports an amount that is no multiple of the currency's step at Stripe."""
         if self.step is not None and amount % self.step:
-            self.between(f"`{key}` is {amount:f}", at, key, None)
+            below = amount // self.step * self.step
+            self.between(f"`{key}` is {amount:f}", at, key, f"write {below:f} or {below + self.step:f}")
 
-    def between(self, what: str, at: Place | None, key: str, hint: str | None) -> None:
+    def between(self, what: str, at: Place | None, key: str, hint: str) -> None:
         place = at and at / key
         self.out.report(STEP, at=place, hint=hint, what=what, currency=self.price.currency, step=self.step)
 
