@@ -301,6 +301,15 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
+def test_an_event_of_the_far_future_is_named(tmp_path: Path) -> None:
+    event = json.loads(Path(EVENTS).read_text(encoding="utf-8").splitlines()[0])
+    events = tmp_path / "e.jsonl"
+    events.write_text(json.dumps({**event, "completed_at": "9999-12-31T23:59:59Z"}) + "\n", encoding="utf-8")
+    done = meterspec("run", PUBLISHED, "--events", str(events))
+    assert done.returncode == 2
+    assert "MS707" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_text_of_an_event_never_commands_the_terminal(tmp_path: Path) -> None:
     event = {
         "agent_run_id": "r1",

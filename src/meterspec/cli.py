@@ -91,7 +91,9 @@ def main(
     """The compiler for usage metering: one typed file becomes exact SQL, Stripe configuration and evidence."""
 
 
-@app.command(epilog=_examples("meterspec validate", "meterspec validate specs/ --strict --ignore MS223 --format sarif"))
+@app.command(
+    epilog=_examples("meterspec validate --fix", "meterspec validate specs/ --strict --ignore MS223 --format sarif")
+)
 def validate(
     paths: Paths = None,
     format: Annotated[
@@ -107,11 +109,14 @@ def validate(
         list[str] | None,
         typer.Option(metavar="CODES", help="Not these warnings and hints. Errors cannot be ignored."),
     ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can only be meant one way.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing; exit 1 and show what --fix would do.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only, no summary.")] = False,
 ) -> None:
     """Print every diagnostic of a spec."""
     chosen = format.value if format else None
-    commands.guarded(commands.validate, paths or [], chosen, strict, quiet, _split(select), _split(ignore))
+    rules = _split(select), _split(ignore)
+    commands.guarded(commands.validate, paths or [], chosen, strict, quiet, *rules, fix, diff)
 
 
 @app.command(epilog=_examples("meterspec fmt", "meterspec fmt specs/ --check --diff"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from io import TextIOWrapper
@@ -138,25 +138,61 @@ def validate(
     quiet: bool = False,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    fix: bool = False,
+    diff: bool = False,
 ) -> None:
-    """Prints every diagnostic of a spec; `METERSPEC_OUTPUT_FORMAT` says how, where no format is given."""
+    """Prints every diagnostic of a spec; `METERSPEC_OUTPUT_FORMAT` says how, where no format is given.
+
+    With `fix` what can be repaired is, and the rest is printed; with `diff` the repairs are shown instead.
+    """
     format = format or _format_of_environment()
     _rule_names("--select", select)
     _rule_names("--ignore", ignore)
     files = collect(paths)
-    out = Diagnostics()
-    load(files, out)
-    found = lint.choose(order(out), strict=strict, select=select, ignore=ignore)
+
+    def chosen(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+        return lint.choose(order(found), strict=strict, select=select, ignore=ignore)
+
+    if fix or diff:
+        found = _fix(files, chosen, diff=diff, quiet=quiet)
+    else:
+        out = Diagnostics()
+        load(files, out)
+        found = chosen(out)
+    is_text = fix and not diff and any(file.name == STDIN for file in files)
+    stream = sys.stderr if is_text else sys.stdout
     if format in {"full", "concise"}:
-        _write_diagnostics(found, sys.stdout, format)
+        _write_diagnostics(found, stream, format)
     else:
         from meterspec.formats import DOCUMENTS  # noqa: PLC0415
 
-        sys.stdout.write(DOCUMENTS[format](found, Path.cwd()))
+        stream.write(DOCUMENTS[format](found, Path.cwd()))
     if not quiet:
         sys.stderr.write(f"{len(files)} file{'s' if len(files) != 1 else ''}: {summary(found)}\n")
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         raise Exit(_FINDINGS)
+
+
+def _fix(
+    files: Sequence[SpecFile], chosen: Callable[[Iterable[Diagnostic]], list[Diagnostic]], *, diff: bool, quiet: bool
+) -> Sequence[Diagnostic]:
+    """Repairs what can be, and gives what is found then; with `diff` shows how, and ends the command there."""
+    from meterspec.fixing import fix  # noqa: PLC0415
+
+    done = fix(files, chosen)
+    if diff:
+        _write_diffs(list(done.revisions.items()))
+    else:
+        for file in done.files:
+            if file.name in done.revisions or file.name == STDIN:
+                _write_spec(file.name, file.data)
+    if not quiet:
+        each = [f"{_count(count, 'finding')} in {printable(name)}" for name, count in sorted(done.counts.items())]
+        words = "to repair" if diff else "repaired"
+        sys.stderr.write(f"{words}: {', '.join(each)}\n" if each else "nothing can be repaired\n")
+    if diff and done.counts:
+        raise Exit(_FINDINGS)
+    return done.found
 
 
 def fmt(paths: Sequence[str], check: bool = False, diff: bool = False) -> None:

@@ -9,7 +9,17 @@ from enum import StrEnum
 
 from meterspec.source import Place
 
-__all__ = ["Diagnostic", "Diagnostics", "Edit", "Failure", "Rule", "Severity", "certainly", "corrections", "did_you_mean"]
+__all__ = [
+    "Diagnostic",
+    "Diagnostics",
+    "Edit",
+    "Failure",
+    "Rule",
+    "Severity",
+    "certainly",
+    "corrections",
+    "did_you_mean",
+]
 
 
 class Severity(StrEnum):

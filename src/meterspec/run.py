@@ -33,6 +33,14 @@ NO_ENGINE = Rule(
     why="Checking and compiling need no engine, so it is left out of the plain installation.",
 )
 
+TOO_LATE = Rule(
+    code="MS707",
+    slug="after-the-year-9999",
+    title="An event so late that its window ends after the year 9999",
+    message="an event is dated so late that its window ends after the year 9999",
+    why="No calendar that others read goes further, so the end of the window could not be written down.",
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -181,7 +189,12 @@ def _just_after_newest(connection: DuckDBPyConnection, families: Sequence[Family
 
 
 def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    """An instant by its microseconds since 1970; raises `Failure` with MS707 for one after the year 9999."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        hint = "look for events dated in the far future; give their time field a real instant"
+        raise Failure(TOO_LATE, hint=hint) from None
 
 
 def _results(

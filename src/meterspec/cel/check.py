@@ -778,18 +778,21 @@ class Checker:
     def integer_division(self, node: Node, left: Expr, right: Expr) -> None:
         first, second = node.args
         symbol = node.anchor, node.anchor + 1
+        edits: tuple[Edit, ...]
         if type(right) is Literal and type(right.value) is int:
             if type(left) is Literal and type(left.value) is int and left.value % right.value == 0:
                 return
             exact = f"{right.value}.0"
-            edit = Edit(self.at.within(second.start, second.end), exact)
+            edits = (Edit(self.at.within(second.start, second.end), exact),)
             hint = f"write `{self.quote(first)} / {exact}`"
             example = f"{abs(right.value) - 1} / {abs(right.value)} is 0" if abs(right.value) > 1 else "7 / 2 is 3"
         else:
-            edit, example = None, "7 / 2 is 3"
+            example = "7 / 2 is 3"
             hint = f"write `double({self.quote(first)}) / {self.quote(second)}`"
+            around = ((first.start, "double("), (first.end, ")"))
+            edits = tuple(Edit(self.at.within(at, at), text) for at, text in around)
         place = self.at.within(*symbol)
-        self.out.report(INTEGER_DIVISION, at=place, hint=hint, edits=(edit,) if edit else (), example=example)
+        self.out.report(INTEGER_DIVISION, at=place, hint=hint, edits=edits, example=example)
 
     # Conditions that never change.
 

@@ -108,7 +108,9 @@ def _give_meters_their_fields(meters: Sequence[_Written], families: dict[str, Fa
                 if any(field.name == dimension for field in families[name].fields):
                     continue
                 at = written.at / "aggregate" / "group_by" / number
-                if written.meter.kind == "billing" and did_you_mean(dimension, [families[name].customer or ""]):
+                customer = families[name].customer or ""
+                alone = written.meter.kind == "billing" and len(_meters.family_names(written.meter.source)) == 1
+                if alone and number == 0 and _meters.is_customer_misspelt(dimension, customer):
                     families[name] = _families.add_dimension(families[name], dimension, at)
                     continue  # the meter has to group by the customer, and is told so
                 out.report(

@@ -244,6 +244,8 @@ def short_family(name: str, written: shape.ShortMeter, at: Place, out: Diagnosti
 
 def require_customer(family: Family) -> Family:
     """The family as a billing meter needs it: an event without a customer is rejected."""
+    if all(f.required for f in family.fields if f.name == family.customer):
+        return family
     fields = (replace(f, required=True) if f.name == family.customer else f for f in family.fields)
     return replace(family, fields=tuple(fields))
 
@@ -283,9 +285,11 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
     if minimum is not None and maximum is not None and minimum > maximum:
         out.report(BOUNDS, at=at / "max", message=f"`max` is {maximum}, below `min`, which is {minimum}")
     values = tuple(dict.fromkeys(written.values)) if written.values and allowed["values"] else None
+    seen: set[str] = set()
     for number, value in enumerate(written.values or ()):
-        if written.values and value in written.values[:number]:
+        if value in seen:
             out.report(REPEATED_VALUE, at=at / "values" / number, value=value, field=name)
+        seen.add(value)
     field = Field(
         name=name,
         type=kind,

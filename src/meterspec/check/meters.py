@@ -395,6 +395,12 @@ def family_names(written: shape.Source) -> tuple[str, ...]:
     return tuple(written.families or ()) if written.kind == "families" else ()
 
 
+def is_customer_misspelt(name: str, customer: str) -> bool:
+    """Whether a dimension is the customer under a shorter name or in other letters: `customer`, `customerId`."""
+    one, two = name.replace("_", "").lower(), customer.replace("_", "").lower()
+    return name != customer and one in {two, two.removesuffix("id")}
+
+
 def dimensions(written: shape.Meter) -> tuple[str, ...]:
     """The fields a meter groups by, as written."""
     return tuple(written.aggregate.group_by or ()) if written.aggregate else ()
@@ -468,7 +474,9 @@ def ratio(
             what = "a ratio itself; write it in terms of meters over events" if name in ratios else "not a meter here"
             message = f"the {role} `{name}` is {what}"
             edits = () if name in ratios else corrections(at / "source" / role, name, meters, quoted=True)
-            out.report(RATIO_PARTS, at=at / "source" / role, hint=did_you_mean(name, meters), edits=edits, message=message)
+            out.report(
+                RATIO_PARTS, at=at / "source" / role, hint=did_you_mean(name, meters), edits=edits, message=message
+            )
     if len(parts) < 2:
         return None
     above, below = parts
@@ -628,7 +636,7 @@ def _group_by(written: shape.Meter, at: Place, members: tuple[Family, ...], out:
     customers = {family.customer for family in members}
     if written.kind == "billing" and (not kept or kept[0] not in customers):
         customer = members[0].customer or "customer_id"
-        rest = [name for name in kept if not did_you_mean(name, [customer])]
+        rest = [name for name in kept if name != customer and not is_customer_misspelt(name, customer)]
         listed = ", ".join(f'"{name}"' for name in [customer, *rest])
         hint = f"write `group_by = [{listed}]`"
         place = at if groups else at.parent()

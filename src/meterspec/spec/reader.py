@@ -285,11 +285,11 @@ def _table(cls: type) -> _Table:
 
 def _takes(reader: _Reader, value: object) -> bool:
     """Whether a value has the type that a reader wants, be it wrong otherwise."""
-    out = Diagnostics()
+    out, tried = Diagnostics(), ("tried",)
     try:
-        reader(value, (), _Context(Source("", ""), out))
+        reader(value, tried, _Context(Source("", ""), out))
     except _Wrong:
-        return not any(d.rule is WRONG_TYPE and d.at is not None and d.at.path == () for d in out)
+        return not any(d.rule is WRONG_TYPE and d.at is not None and d.at.path == tried for d in out)
     return True
 
 

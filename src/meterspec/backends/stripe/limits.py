@@ -299,7 +299,8 @@ class _Amounts:
         """Reports an amount that is no multiple of the currency's step at Stripe."""
         if self.step is not None and amount % self.step:
             below = amount // self.step * self.step
-            self.between(f"`{key}` is {amount:f}", at, key, f"write {below:f} or {below + self.step:f}")
+            nearest = [f"{each:f}" for each in (below, below + self.step) if each]
+            self.between(f"`{key}` is {amount:f}", at, key, f"write {' or '.join(nearest)}")
 
     def between(self, what: str, at: Place | None, key: str, hint: str) -> None:
         place = at and at / key
