@@ -5,13 +5,16 @@ In the specs below ⟦duratin_ms|duration_ms⟧ is what is written, and what it 
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,15 +23,20 @@ from meterspec.diagnostics import Diagnostic, Edit, Rule, Severity, certainly, d
 from meterspec.fixing import Fixed, fix, replacements
 from meterspec.lint import choose
 from meterspec.project import SpecFile
+from meterspec.render import order
 from meterspec.revision import Revision
 from meterspec.source import Place, Source
 from meterspec.spec.spans import comments, locate
 from tests.conftest import FIXTURES
 from tests.corpus import check_text
+from tests.test_cli import meterspec
+from tests.test_spec_spans import Writer
 
 
 def repaired(*files: tuple[str, str], ignore: tuple[str, ...] = ()) -> Fixed:
-    return fix([SpecFile(name, text.encode()) for name, text in files], lambda found: choose(found, ignore=ignore))
+    return fix(
+        [SpecFile(name, text.encode()) for name, text in files], lambda found: choose(order(found), ignore=ignore)
+    )
 
 
 def text_of(done: Fixed) -> str:
@@ -93,7 +101,8 @@ REPAIRS = {
     "window": FAMILY + meter(aggregate='{ fn = "COUNT", window = ⟦"Month"|"month"⟧ }'),
     "zone": FAMILY
     + meter(
-        aggregate='{ fn = "COUNT", window = { kind = "calendar", unit = "day", timezone = ⟦"Europe/Berln"|"Europe/Berlin"⟧ } }'
+        aggregate='{ fn = "COUNT", window = { kind = "calendar", unit = "day", timezone = '
+        '⟦"Europe/Berln"|"Europe/Berlin"⟧ } }'
     ),
     "column of a test": FAMILY
     + meter(more="[[meters.tests]]\nname = 'n'\nevents = []\nexpect = [{ ⟦quantty|quantity⟧ = 0 }]\n"),
@@ -146,12 +155,20 @@ REPAIRS = {
     "unit of a table": "[[families]]\nname = 'a'\n\n[families.schema.took_ms] # how long\n  type = 'integer' # whole"
     "⟦|\n  unit = \"ms\"⟧\n\n[families.schema.x]\ntype = 'string'\n",
     "unit of the last table": "[[families]]\nname = 'a'\n[families.schema.took_ms]\ntype = 'integer'⟦|\nunit = \"ms\"⟧",
-    "unit in dotted keys": "[[families]]\nname = 'a'\nschema . took_ms . type = 'integer'\nschema.took_ms.required = true"
-    "⟦|\nschema.took_ms.unit = \"ms\"⟧\nschema.x.type = 'string'\n",
+    "unit in dotted keys": "[[families]]\nname = 'a'\nschema . took_ms . type = 'integer'\n"
+    "schema.took_ms.required = true⟦|\nschema.took_ms.unit = \"ms\"⟧\nschema.x.type = 'string'\n",
     "unit with line ends of Windows": "[[families]]\r\nname = 'a'\r\n[families.schema.took_ms]\r\ntype = 'integer'"
     '⟦|\r\nunit = "ms"⟧\r\n',
     "units of all fields": "[[families]]\nname = 'a'\nschema.a_ms = { type = 'integer'⟦|, unit = \"ms\"⟧ }\n"
     "schema.b_s = { type = 'integer'⟦|, unit = \"s\"⟧ }\n",
+    # Other languages' spelling
+    "true with a capital": "families = [{ name = 'a', schema.x = { type = 'string', required = ⟦True|true⟧ } }]\n",
+    "number without a zero": "[[families]]\nname = 'a'\nschema.x = { type = 'float', min = ⟦-5.|-5.0⟧, max = ⟦.5|0.5⟧ }\n",
+    "number in groups": "[[families]]\nname = 'a'\nmax_events = ⟦1.000.000|1_000_000⟧\n",
+    "colon": "[[families]]\nname⟦:| =⟧ 'a' # so\ndescription ⟦:|=⟧ 'x'\n",
+    "semicolon at the end": "[[families]]\nname = 'a'⟦;|⟧ # so\ndescription = 'x'⟦,|⟧\n",
+    "semicolon between entries": "[[families]]\nname = 'a'\n[families.schema.x]\n"
+    "  type = 'integer'⟦; |\n  ⟧required = ⟦True|true⟧⟦;|⟧\n",
     # One after another
     "field of a misspelt family": FAMILY
     + meter(source='{ kind = "family", family = ⟦\'api.cal\'|"api.call"⟧ }', filter='"⟦duratin_ms|duration_ms⟧ > 5"'),
@@ -169,7 +186,8 @@ def test_a_repair(marked: str) -> None:
 
 
 LEFT = {
-    "a name that could be two": FAMILY.replace("queued_ms", "duration_mss") + meter(filter='"duration_msss > 1"'),
+    "a name that could be two": FAMILY.replace("queued", "shipped").replace("duration", "skipped")
+    + meter(filter='"sipped_ms > 1"'),
     "a name that differs by its unit": FAMILY + meter(filter='"duration_s > 1"'),
     "a name that differs by its number": 'families = [{ name = "a.v1" }]\n'
     + meter(source='{ kind = "family", family = "a.v2" }'),
@@ -178,10 +196,13 @@ LEFT = {
     "a key that is misspelt twice": "[[families]]\nname = 'a'\ndescripton = 'x'\ndiscription = 'y'\n",
     "a text or a field": FAMILY + meter(filter='"status == finshed"'),
     "another language's word": FAMILY + meter(aggregate='{ fn = "mean", value = "duration_ms" }'),
+    "a number that may be a name": "[[families]]\nname = 'a'\nmax_events = 007\n",
+    "a list of another language": "[[families]]\nname: a\n",
+    "a decimal comma": "[[families]]\nname = 'a'\nmax_events = 1,5\n",
     "what is not TOML": 'families = [{ name = "a", descripton = "x" ]\n',
     # What would bring an error with it
     "a unit that another unit contradicts": "families = [{ name = 'a', schema.took_ms = { type = 'integer', "
-    'required = true } }]\n'
+    "required = true } }]\n"
     + meter(
         source='{ kind = "family", family = "a" }', aggregate='{ fn = "SUM", value = "took_ms / 1000.0" }', unit='"h"'
     ),
@@ -196,17 +217,14 @@ def test_what_is_not_certain_or_would_do_harm_is_left(text: str) -> None:
     assert found, "there is something to repair"
     done = repaired(("meterspec.toml", text))
     assert text_of(done) == text
-    assert done.revisions == done.counts == {}
+    assert not done.revisions
+    assert not done.counts
     assert [(d.code, d.message) for d in done.found] == [(d.code, d.message) for d in found]
 
 
 def test_a_repair_that_does_harm_stands_in_the_way_of_no_other() -> None:
-    divided = [meter(f"m{n}", filter=f'"duration_ms / {n} ⟦#{n}|⟧> 5"') for n in range(2, 12)]
-    marked = FAMILY + "".join(
-        meter(f"m{n}", filter=f'"duration_ms / ⟦{n}|{n}.0⟧ > 5"') if n != 7 else meter("m7", filter='"duration_ms / 7 % 2 == 1"')
-        for n in range(2, 12)
-    )
-    del divided
+    fine = [meter(f"m{n}", filter=f'"duration_ms / ⟦{n}|{n}.0⟧ > 5"') for n in range(2, 12)]
+    marked = "".join([FAMILY, *fine[:6], meter("whole", filter='"duration_ms / 7 % 2 == 1"'), *fine[6:]])
     before, after = sides(marked)
     done = repaired(("meterspec.toml", before))
     assert text_of(done) == after
@@ -219,7 +237,7 @@ def test_only_what_is_chosen_is_repaired() -> None:
 
 
 def test_files_of_a_project_are_repaired_together() -> None:
-    families, meters = FAMILY.replace("[[families]]", "\ufeff[[families]]\r"), meter(filter='"durtion_ms > 1"')
+    families, meters = FAMILY, meter(filter='"durtion_ms > 1"')
     done = repaired(("families.toml", families), ("meters.toml", meters))
     assert [file.data.decode() for file in done.files] == [families, meters.replace("durtion", "duration")]
     assert (list(done.revisions), done.counts) == (["meters.toml"], {"meters.toml": 1})
@@ -289,7 +307,7 @@ def test_characters_are_replaced_in_whatever_string_they_stand_in(text: str, new
         (r'"\u0061\u0062\u0063d"', "x", r'"\u0061xd"'),
         ("'abcd'", '"\\', "'a\"\\d'"),
         ("'abcd'", "'", '"a\'d"'),
-        ("""'ab\\"'""", "'", r'''"a'\"\\"'''),
+        ("""'ab\\"'""", "'", r'''"a'\""'''),
         ("'''abcd'''", "'", '"""a\'d"""'),
     ],
 )
@@ -300,3 +318,119 @@ def test_a_string_stays_of_its_kind_where_it_can(written: str, new: str, after: 
     revision = Revision(source.text)
     revision.apply(made)
     assert revision.after == f"x = {after}"
+
+
+# Any spec -------------------------------------------------------------------------------------------------------
+
+
+def errors(found: Iterable[Diagnostic]) -> list[str]:
+    return [diagnostic.code for diagnostic in found if diagnostic.rule.severity is Severity.ERROR]
+
+
+def repair(text: str) -> Fixed:
+    """The repair of a spec, which holds what every repair has to."""
+    done = repaired(("meterspec.toml", text))
+    _, before = check_text(text)
+    _, after = check_text(text_of(done))
+    assert [(d.code, d.message) for d in after] == [(d.code, d.message) for d in done.found]
+    assert errors(before) or not errors(after)
+    assert any(code < "MS120" for code in errors(before)) or not any(code < "MS120" for code in errors(after))
+    if done.counts:
+        assert Counter((d.code, d.message) for d in before if d.edits) - Counter((d.code, d.message) for d in after)
+    again = repaired(("meterspec.toml", text_of(done)))
+    assert text_of(again) == text_of(done)
+    return done
+
+
+@pytest.mark.parametrize("rule", [rule for rule in rules() if rule.bad], ids=lambda rule: f"{rule.code}-{rule.slug}")
+def test_the_bad_example_of_a_rule_is_repaired_where_the_finding_says_so(rule: Rule) -> None:
+    text = dedent(rule.bad)
+    _, found = check_text(text)
+    done = repair(text)
+    if any(diagnostic.edits for diagnostic in found):
+        assert [d.code for d in done.found] == []
+        assert done.counts == {"meterspec.toml": len(found)}
+    else:
+        assert text_of(done) == text
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.rglob("*.toml")), ids=lambda path: str(path.relative_to(FIXTURES)))
+def test_a_fixture_has_fewer_findings_and_all_its_comments(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    done = repair(text)
+    kept = [comment for _, _, comment in comments(text_of(done))]
+    gone = Counter(comment for _, _, comment in comments(text)) - Counter(kept)
+    assert all("meterspec:" in comment for comment in gone)
+    assert all(rule.code in {"MS134", "MS136"} or not gone for rule in {d.rule for d in check_text(text)[1]} if gone)
+
+
+WORDS = re.compile(r"[a-zA-Z][a-zA-Z_]{4,}")
+SOUND = (FIXTURES / "valid" / "published_long.toml").read_text(encoding="utf-8")
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_spec_with_slips_is_repaired_or_left(data: st.DataObject) -> None:
+    text = SOUND
+    for _ in range(data.draw(st.integers(1, 3))):
+        word = data.draw(st.sampled_from(list(WORDS.finditer(text))))
+        at = data.draw(st.integers(word.start(), word.end() - 2))
+        slip = data.draw(st.sampled_from([text[at + 1] + text[at], text[at], text[at : at + 2] + "e"]))
+        text = text[:at] + slip + text[at + 2 :]
+    repair(text)
+
+
+# The command ----------------------------------------------------------------------------------------------------
+
+SLIPS = f"# calls\n{FAMILY}" + meter(filter='"duratin_ms / 1000.0 > 5 && sttus == 1"')
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "meterspec.toml").write_text(SLIPS, encoding="utf-8")
+    return tmp_path
+
+
+def test_fix_writes_the_repairs_and_prints_what_is_left(folder: Path) -> None:
+    done = meterspec("validate", "--fix", "--format", "concise", cwd=folder)
+    assert done.stdout == (
+        "meterspec.toml:13:46: error[MS312] `==` does not take a string and an int "
+        "(`status` is a string: write `'1'`)\n"
+    )
+    assert done.stderr == "repaired: 2 findings in meterspec.toml\n1 file: 1 error\n"
+    assert done.returncode == 1
+    text = SLIPS.replace("duratin_ms", "duration_ms").replace("sttus", "status")
+    assert (folder / "meterspec.toml").read_text(encoding="utf-8") == text
+
+
+def test_fix_of_what_is_sound_touches_nothing(folder: Path) -> None:
+    (folder / "meterspec.toml").write_text(FAMILY, encoding="utf-8")
+    before = (folder / "meterspec.toml").stat().st_mtime_ns
+    done = meterspec("validate", "--fix", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing can be repaired\n1 file: no findings\n")
+    assert (folder / "meterspec.toml").stat().st_mtime_ns == before
+
+
+def test_diff_shows_the_repairs_and_writes_nothing(folder: Path) -> None:
+    done = meterspec("validate", "--diff", cwd=folder)
+    assert done.stderr == "to repair: 2 findings in meterspec.toml\n"
+    assert done.returncode == 1
+    assert (folder / "meterspec.toml").read_text(encoding="utf-8") == SLIPS
+    assert '\n-filter = "duratin_ms' in done.stdout
+    assert '\n+filter = "duration_ms' in done.stdout
+    subprocess.run(["git", "apply", "-p0", "-"], cwd=folder, input=done.stdout.encode(), check=True)
+    assert meterspec("validate", "--diff", cwd=folder).stderr.startswith("nothing can be repaired\n")
+
+
+def test_diff_with_nothing_to_repair_prints_what_is_found() -> None:
+    text = FAMILY + meter(filter='"status == 1"')
+    done = meterspec("validate", "-", "--fix", "--diff", "--format", "json", text=text)
+    assert [each["code"] for each in json.loads(done.stdout)["diagnostics"]] == ["MS312"]
+    assert done.returncode == 1
+
+
+def test_standard_input_is_repaired_to_standard_output() -> None:
+    done = meterspec("validate", "-", "--fix", text=SLIPS)
+    assert done.stdout == SLIPS.replace("duratin_ms", "duration_ms").replace("sttus", "status")
+    assert "MS312" in done.stderr
+    assert done.returncode == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +19,7 @@ from meterspec.formatting import layout
 from meterspec.spec.spans import comments
 from tests.conftest import FIXTURES, ROOT
 from tests.corpus import check_text
+from tests.test_cli import meterspec
 from tests.test_spec_spans import Writer, tables
 
 PAGE = (ROOT / "docs" / "formatting.md").read_text(encoding="utf-8")
@@ -191,3 +194,77 @@ def test_a_large_spec_is_laid_out_in_time_that_grows_with_it(tmp_path: Path) -> 
 
     small, large = (write(tmp_path / f"{meters}.toml", meters).read_bytes() for meters in (200, 2000))
     assert min(seconds(large) for _ in range(2)) < 30 * min(seconds(small) for _ in range(3))
+
+
+# The command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A canonical spec, one that is not, and a file that is not TOML."""
+    (tmp_path / "canonical.toml").write_text("a = 1\n", encoding="utf-8")
+    (tmp_path / "other.toml").write_text("a=1\r\n[b]", encoding="utf-8", newline="")
+    (tmp_path / "broken.toml").write_text("a = \n", encoding="utf-8")
+    return tmp_path
+
+
+def states(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def test_fmt_writes_only_what_changes(folder: Path) -> None:
+    before = states(folder)
+    done = meterspec("fmt", "canonical.toml", "other.toml", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "changed: other.toml\n1 file changed, 1 as before\n"
+    after = states(folder)
+    assert after.pop("other.toml")[0] == b"a = 1\n\n[b]\n"
+    assert {name: before[name] for name in after} == after
+
+
+def test_fmt_leaves_what_is_not_toml_and_goes_on(folder: Path) -> None:
+    before = states(folder)
+    done = meterspec("fmt", ".", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error[MS107]: a value is missing after `a =`\n --> broken.toml:1:5\n")
+    assert done.stderr.endswith("changed: other.toml\n1 file changed, 1 as before\n")
+    assert states(folder)["broken.toml"] == before["broken.toml"]
+
+
+def test_check_names_what_would_change(folder: Path) -> None:
+    before = states(folder)
+    done = meterspec("fmt", "--check", "canonical.toml", "other.toml", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "other.toml\n", "1 file would change, 1 as before\n")
+    assert meterspec("fmt", "--check", "canonical.toml", cwd=folder).returncode == 0
+    assert states(folder) == before
+
+
+def test_diff_shows_what_would_change(folder: Path) -> None:
+    before = states(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "meterspec", "fmt", "--diff", "other.toml"], cwd=folder, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == (
+        b"--- other.toml\n+++ other.toml\n@@ -1,2 +1,3 @@\n"
+        b"-a=1\r\n-[b]\n\\ No newline at end of file\n+a = 1\n+\n+[b]\n"
+    )
+    assert states(folder) == before
+
+
+def test_standard_input_is_laid_out_to_standard_output() -> None:
+    done = meterspec("fmt", "-", text="a=1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a = 1\n", "")
+    done = meterspec("fmt", "-", text="a=")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "MS107" in done.stderr
+    assert meterspec("fmt", "--check", "-", text="a=1").stdout == "<stdin>\n"
+
+
+def test_a_file_keeps_its_mode_and_a_link_stays_one(folder: Path) -> None:
+    (folder / "other.toml").chmod(0o640)
+    (folder / "link.toml").symlink_to("other.toml")
+    assert meterspec("fmt", "link.toml", cwd=folder).returncode == 0
+    assert (folder / "link.toml").is_symlink()
+    assert (folder / "other.toml").stat().st_mode & 0o777 == 0o640
+    assert (folder / "other.toml").read_bytes() == b"a = 1\n\n[b]\n"

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "starter": {"diagnostics", "artifacts", "templates"},
     "render": {"source", "diagnostics"},
     "catalogue": {"diagnostics", "ir", "backends"},
-    "formats": {"source", "diagnostics", "render", "catalogue"},
+    "formats": {"source", "diagnostics", "render", "catalogue", "fixing"},
     "commands": {
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),
         *("events", "run", "pricing", "diff", "catalogue", "lint", "formats"),

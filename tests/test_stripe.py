@@ -399,7 +399,7 @@ TIERS = 'tiers = [{{ up_to = {}, unit_amount = 1 }}, {{ up_to = "infinity", unit
             spec(aggregate='fn = "COUNT", window = { kind = "calendar", unit = "month", timezone = "Europe/Berlin" }'),
             "MS600",
             '{ kind = "calendar", unit = "month", timezone = "Europe/Berlin" }',
-            "stripe cannot express calendar windows in a time zone, which meter `calls` uses",
+            "stripe cannot express windows in a time zone, which meter `calls` uses",
             'write `window = "billing_cycle"`',
         ),
         (

@@ -187,7 +187,7 @@ def _is_slip(typed: str, meant: str) -> bool:
     while one and other and one[-1] == other[-1]:
         one, other = one[:-1], other[:-1]
     turned = len(one) == 2 and one == other[::-1]
-    return (turned or max(len(one), len(other)) == 1) and not any(c.isdigit() for c in one + other)
+    return (turned or max(len(one), len(other)) == 1) and (one + other).isalpha()
 
 
 _TELLING = 4

@@ -6,7 +6,7 @@ forward slashes; lines and columns are counted from 1, columns in code points, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from meterspec import __version__
@@ -105,8 +105,8 @@ def sarif(found: Sequence[Diagnostic], root: PurePath) -> str:
     rules = sorted({diagnostic.rule.code: diagnostic.rule for diagnostic in found}.values(), key=lambda rule: rule.code)
     numbers = {rule.code: number for number, rule in enumerate(rules)}
     results = [
-        _result(diagnostic, numbers[diagnostic.code], fingerprint, root)
-        for diagnostic, fingerprint in zip(found, _fingerprints(found, root), strict=True)
+        _result(diagnostic, numbers[diagnostic.code], fingerprint, root) | fixes
+        for diagnostic, fingerprint, fixes in zip(found, _fingerprints(found, root), _fixes(found, root), strict=True)
     ]
     driver = {"name": "meterspec", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
@@ -142,15 +142,27 @@ def _result(diagnostic: Diagnostic, number: int, fingerprint: str, root: PurePat
             {"id": id, "physicalLocation": _physical(place.span(), root), "message": {"text": words}}
             for id, (place, words) in enumerate(diagnostic.related, start=1)
         ]
-    if diagnostic.edits:
-        changes: dict[str, tuple[dict[str, object], list[object]]] = {}
-        for edit in diagnostic.edits:
-            span = edit.at.span()
-            _, replacements = changes.setdefault(span.source.name, (_artifact(span, root), []))
-            replacements.append({"deletedRegion": _region(span), "insertedContent": {"text": edit.text}})
-        written = [{"artifactLocation": artifact, "replacements": each} for artifact, each in changes.values()]
-        result["fixes"] = [{"description": {"text": diagnostic.hint or "mend it"}, "artifactChanges": written}]
     return result
+
+
+def _fixes(found: Sequence[Diagnostic], root: PurePath) -> Iterator[dict[str, object]]:
+    """For each finding what its `fixes` are, if it has any that can be made."""
+    from meterspec.fixing import replacements  # noqa: PLC0415
+
+    made = iter(replacements([edit for diagnostic in found for edit in diagnostic.edits]))
+    for diagnostic in found:
+        changes: dict[str, tuple[dict[str, object], list[object]]] = {}
+        parts = [(edit.at.source, next(made)) for edit in diagnostic.edits]
+        for source, part in parts:
+            for start, end, text in part or ():
+                span = Span(source, start, end)
+                _, listed = changes.setdefault(source.name, (_artifact(span, root), []))
+                listed.append({"deletedRegion": _region(span), "insertedContent": {"text": text}})
+        if not parts or any(part is None for _, part in parts):
+            yield {}
+            continue
+        written = [{"artifactLocation": artifact, "replacements": each} for artifact, each in changes.values()]
+        yield {"fixes": [{"description": {"text": diagnostic.hint or "mend it"}, "artifactChanges": written}]}
 
 
 def _physical(span: Span, root: PurePath) -> dict[str, object]:

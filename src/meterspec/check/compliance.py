@@ -38,6 +38,65 @@ LOOSENED_RETENTION = Rule(
     """,
 )
 
+LOOSENED_JURISDICTION = Rule(
+    code="MS501",
+    slug="loosened-jurisdiction",
+    title="A meter that permits a zone its family does not",
+    message="meter `{meter}` permits `{zone}`, which its family `{family}` does not",
+    why="Where events may be kept is settled on their family, for all its meters; a meter may leave zones out, and add "
+    "none.",
+    bad="""
+        [[families]]
+        name = "api.call"
+        compliance.jurisdiction = ["eu"]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        compliance.jurisdiction = ["eu", "us"]
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+        compliance.jurisdiction = ["eu", "us"]
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        compliance.jurisdiction = ["eu"]
+    """,
+)
+LOOSENED_RISK = Rule(
+    code="MS502",
+    slug="loosened-risk-class",
+    title="A meter of a lower risk class than its family",
+    message="meter `{meter}` is of risk class `{own}`, below `{required}` of its family `{family}`",
+    why="The events come from one system, whose class is the same whatever is computed from them.",
+    bad="""
+        [[families]]
+        name = "api.call"
+        compliance.risk_class = "high"
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        compliance.risk_class = "limited"
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+        compliance.risk_class = "limited"
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+        compliance.risk_class = "high"
+    """,
+)
+
+_RISKS = ("minimal", "limited", "high", "unacceptable")
+"""The risk classes of the AI Act (Regulation (EU) 2024/1689), lowest first."""
+
 
 def compliance(written: shape.Compliance | None, at: Place) -> Compliance:
     """The meaning of a `compliance` table."""
@@ -53,21 +112,50 @@ def compliance(written: shape.Compliance | None, at: Place) -> Compliance:
 
 
 def tightens(meter: str, own: Compliance, families: tuple[Family, ...], out: Diagnostics) -> None:
-    """Reports MS500 where a meter loosens what one of its families requires."""
+    """Reports MS500 to MS502 where a meter loosens what one of its families requires."""
+    at = own.origin
     for family in families:
-        required = family.compliance.audit_retention_years
-        years = own.audit_retention_years
-        if required is None or years is None or years >= required:
-            continue
-        at = own.origin and own.origin / "audit_retention_years"
-        where = family.compliance.origin
-        out.report(
-            LOOSENED_RETENTION,
-            at=at,
-            hint=f"write {required} or more, or leave it out",
-            related=[(where / "audit_retention_years", "what the family requires")] if where else [],
-            meter=meter,
-            years=years,
-            family=family.name,
-            required=required,
-        )
+        theirs = family.compliance
+        where = theirs.origin
+        if None not in {theirs.audit_retention_years, own.audit_retention_years}:
+            _report_retention(meter, own, family, out)
+        for number, zone in enumerate(own.jurisdiction):
+            if theirs.jurisdiction and zone not in theirs.jurisdiction:
+                out.report(
+                    LOOSENED_JURISDICTION,
+                    at=at and at / "jurisdiction" / number,
+                    hint=f"leave it out, or add it to the family: it permits {', '.join(theirs.jurisdiction)}",
+                    related=[(where / "jurisdiction", "what the family permits")] if where else [],
+                    meter=meter,
+                    zone=zone,
+                    family=family.name,
+                )
+        if own.risk_class and theirs.risk_class and _RISKS.index(own.risk_class) < _RISKS.index(theirs.risk_class):
+            out.report(
+                LOOSENED_RISK,
+                at=at and at / "risk_class",
+                hint=f'write "{theirs.risk_class}", or leave it out',
+                related=[(where / "risk_class", "what the family is")] if where else [],
+                meter=meter,
+                own=own.risk_class,
+                required=theirs.risk_class,
+                family=family.name,
+            )
+
+
+def _report_retention(meter: str, own: Compliance, family: Family, out: Diagnostics) -> None:
+    required, years = family.compliance.audit_retention_years, own.audit_retention_years
+    assert required is not None and years is not None
+    if years >= required:
+        return
+    where = family.compliance.origin
+    out.report(
+        LOOSENED_RETENTION,
+        at=own.origin and own.origin / "audit_retention_years",
+        hint=f"write {required} or more, or leave it out",
+        related=[(where / "audit_retention_years", "what the family requires")] if where else [],
+        meter=meter,
+        years=years,
+        family=family.name,
+        required=required,
+    )

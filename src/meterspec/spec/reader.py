@@ -393,8 +393,8 @@ def _list(inner: _Reader, value: object, path: Path, context: _Context) -> objec
             read.append(inner(item, (*path, number), context))
         except _Wrong:
             failed = True
-            last = context.out.found[-1]
-            if last.rule is WRONG_TYPE and last.at is not None and last.at.path == (*path, number):
+            last = context.out.found[-1:]
+            if any(d.rule is WRONG_TYPE and d.at is not None and d.at.path == (*path, number) for d in last):
                 break  # those after it are of the same type
     if failed:
         raise _Wrong

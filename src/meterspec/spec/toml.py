@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 import tomli
 
-from meterspec.diagnostics import Diagnostics, Rule
+from meterspec.diagnostics import Diagnostics, Edit, Rule
 from meterspec.source import Path, Place, Source
 from meterspec.spec.spans import DEEPEST, Entry, Fault, Header, Piece, Slip, locate, members, statements
 
@@ -519,7 +519,7 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
                     else f"a text stands in quotes: `{_quoted(_short(word))}`"
                 )
                 at = Place(source, inside=(start, start + len(word)))
-            out.report(INVALID_VALUE, at=at, value=_short(word), hint=hint)
+            out.report(INVALID_VALUE, at=at, value=_short(word), hint=hint, edits=_repair(source, slip))
         case Fault.NO_VALUE:
             before = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" \t")
             if before.endswith("="):
@@ -531,7 +531,8 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
             out.report(MISSING_VALUE, at=at, where=where, hint=hint)
         case Fault.EQUALS:
             key = _short(text[slip.since : start].rstrip(" \t"))
-            out.report(MISSING_EQUALS, at=at, found=found, key=key, hint=_equals_hint(text, key, slip))
+            hint = _equals_hint(text, key, slip)
+            out.report(MISSING_EQUALS, at=at, found=found, key=key, hint=hint, edits=_repair(source, slip))
         case Fault.KEY:
             out.report(UNEXPECTED_TEXT, at=at, found=found, hint=_key_hint(text, slip))
         case Fault.HEADER:
@@ -541,9 +542,37 @@ def _report_slip(source: Source, slip: Slip, out: Diagnostics) -> None:
             what = "a header" if header else "a value"
             first_line = slip.since + len(_rest_of_line(text, slip.since))
             related = [(Place(source, inside=(slip.since, first_line)), "it begins here")] if first_line < start else []
-            out.report(EXTRA_TEXT, at=at, found=found, what=what, hint=_extra_hint(text, slip, header), related=related)
+            hint, edits = _extra_hint(text, slip, header), _repair(source, slip)
+            out.report(EXTRA_TEXT, at=at, found=found, what=what, hint=hint, related=related, edits=edits)
         case Fault.DEEP:
             out.report(NESTED_TOO_DEEP, at=at, limit=DEEPEST)
+
+
+def _repair(source: Source, slip: Slip) -> tuple[Edit, ...]:
+    """What is meant instead of a slip, where it can be only one thing."""
+    text, start, end = source.text, slip.start, slip.end
+    rest = _rest_of_line(text, start)
+    new: str | None = None
+    if slip.fault is Fault.VALUE and _SPELLED.fullmatch(text, start, end):
+        hint = _value_hint(text[start:end])
+        new = hint.split("`")[1] if hint else None
+    elif slip.fault is Fault.EQUALS and _COLON.match(rest):
+        end = start + 1
+        new = "=" if text[start - 1] in " \t" else " ="
+    elif slip.fault is Fault.EXTRA and rest[:1] in {",", ";"} and text[slip.since] != "[":
+        another = _ANOTHER_ENTRY.match(rest)
+        end = start + (another.end() if another else 1)
+        line = text[text.rfind("\n", 0, slip.since) + 1 : slip.since]
+        new = f"\n{line}" if another and not line.strip() else None
+        if not rest[1:].partition("#")[0].strip():
+            new = ""
+    return () if new is None else (Edit(Place(source, inside=(start, end)), new),)
+
+
+_SPELLED = re.compile(r"(?i:true|false)|[+-]?(?:\.[0-9]+|[0-9]+\.|[0-9]{1,3}(?:[.'’][0-9]{3}){2,})")
+"""Values of other languages that are spelled in another way here."""
+_COLON = re.compile(r""":[ \t]*(?:["'\[{0-9+-]|(?:true|false)\b)""")
+_ANOTHER_ENTRY = re.compile(r"[,;][ \t]*(?=[A-Za-z0-9_-]+[ \t]*=)")
 
 
 def _last_key(line: str) -> str:

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS "raw_llm_inference" (
   "generated_tokens" BIGINT
 );
 
--- The customers' billing cycles, half-open; a customer without any has calendar months in UTC.
+-- The customers' billing cycles, half-open; a customer without any has calendar periods in UTC.
 CREATE TABLE IF NOT EXISTS "billing_cycles" (
   "customer_id" TEXT,
   "cycle_start" TIMESTAMPTZ,

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS "raw_acme_platform_agent_run" (
   "region" TEXT
 );
 
--- The customers' billing cycles, half-open; a customer without any has calendar months in UTC.
+-- The customers' billing cycles, half-open; a customer without any has calendar periods in UTC.
 CREATE TABLE IF NOT EXISTS "billing_cycles" (
   "customer_id" TEXT,
   "cycle_start" TIMESTAMPTZ,
