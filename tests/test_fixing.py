@@ -163,7 +163,8 @@ REPAIRS = {
     "schema.b_s = { type = 'integer'⟦|, unit = \"s\"⟧ }\n",
     # Other languages' spelling
     "true with a capital": "families = [{ name = 'a', schema.x = { type = 'string', required = ⟦True|true⟧ } }]\n",
-    "number without a zero": "[[families]]\nname = 'a'\nschema.x = { type = 'float', min = ⟦-5.|-5.0⟧, max = ⟦.5|0.5⟧ }\n",
+    "number without a zero": "[[families]]\nname = 'a'\n"
+    "schema.x = { type = 'float', min = ⟦-5.|-5.0⟧, max = ⟦.5|0.5⟧ }\n",
     "number in groups": "[[families]]\nname = 'a'\nmax_events = ⟦1.000.000|1_000_000⟧\n",
     "colon": "[[families]]\nname⟦:| =⟧ 'a' # so\ndescription ⟦:|=⟧ 'x'\n",
     "semicolon at the end": "[[families]]\nname = 'a'⟦;|⟧ # so\ndescription = 'x'⟦,|⟧\n",
