@@ -89,4 +89,4 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "command_of_readme main-job" in script
     assert "command_of_readme tests" in script
-    assert command_of_readme("tests").endswith("pytest")
+    assert "-m pytest" in command_of_readme("tests")

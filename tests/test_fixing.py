@@ -10,7 +10,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from textwrap import dedent
 
 import pytest
@@ -21,16 +21,19 @@ from hypothesis import strategies as st
 from meterspec.catalogue import rules
 from meterspec.diagnostics import Diagnostic, Edit, Rule, Severity, certainly, did_you_mean
 from meterspec.fixing import Fixed, fix, replacements
+from meterspec.formats import sarif
 from meterspec.lint import choose
 from meterspec.project import SpecFile
 from meterspec.render import order
 from meterspec.revision import Revision
 from meterspec.source import Place, Source
 from meterspec.spec.spans import comments, locate
-from tests.conftest import FIXTURES
+from tests.conftest import FIXTURES, ROOT
 from tests.corpus import check_text
 from tests.test_cli import meterspec
 from tests.test_spec_spans import Writer
+
+PAGE = (ROOT / "docs" / "fixing.md").read_text(encoding="utf-8")
 
 
 def repaired(*files: tuple[str, str], ignore: tuple[str, ...] = ()) -> Fixed:
@@ -186,6 +189,13 @@ def test_a_repair(marked: str) -> None:
     assert [d.message for d in done.found if d.edits] == []
 
 
+def test_the_page_lists_what_is_repaired() -> None:
+    """Every rule that offers an edit for one of the specs here, and no other."""
+    texts = [sides(marked)[0] for marked in REPAIRS.values()] + [dedent(rule.bad) for rule in rules() if rule.bad]
+    offered = {diagnostic.code for text in texts for diagnostic in check_text(text)[1] if diagnostic.edits}
+    assert set(re.findall(r"^\| (MS\d+) \|", PAGE, re.MULTILINE)) == offered
+
+
 LEFT = {
     "a name that could be two": FAMILY.replace("queued", "shipped").replace("duration", "skipped")
     + meter(filter='"sipped_ms > 1"'),
@@ -300,6 +310,14 @@ def test_characters_are_replaced_in_whatever_string_they_stand_in(text: str, new
     assert revision.after.endswith(" # a comment\n")
 
 
+def test_a_repair_is_part_of_a_sarif_log_as_it_would_be_made() -> None:
+    _, found = check_text("[[families]]\nname = 'a'\nschema.took_ms.type = 'integer'\n")
+    (result,) = json.loads(sarif(found, PurePath()))["runs"][0]["results"]
+    (replacement,) = result["fixes"][0]["artifactChanges"][0]["replacements"]
+    assert replacement["insertedContent"] == {"text": '\nschema.took_ms.unit = "ms"'}
+    assert replacement["deletedRegion"] == {"startLine": 3, "startColumn": 32, "endLine": 3, "endColumn": 32}
+
+
 @pytest.mark.parametrize(
     ("written", "new", "after"),
     [
@@ -309,7 +327,9 @@ def test_characters_are_replaced_in_whatever_string_they_stand_in(text: str, new
         ("'abcd'", '"\\', "'a\"\\d'"),
         ("'abcd'", "'", '"a\'d"'),
         ("""'ab\\"'""", "'", r'''"a'\""'''),
-        ("'''abcd'''", "'", '"""a\'d"""'),
+        ("'''abcd'''", "'", "'''a'd'''"),
+        ("'''abcd'''", "'''", '"""\na\'\'\'d"""'),
+        ('"""\n\\\n  abcd"""', "\n x", '"""\n\\\n  a\\U0000000A xd"""'),
     ],
 )
 def test_a_string_stays_of_its_kind_where_it_can(written: str, new: str, after: str) -> None:

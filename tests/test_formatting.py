@@ -20,6 +20,7 @@ from meterspec.spec.spans import comments
 from tests.conftest import FIXTURES, ROOT
 from tests.corpus import check_text
 from tests.test_cli import meterspec
+from tests.test_layers import HEAVY, modules_after
 from tests.test_spec_spans import Writer, tables
 
 PAGE = (ROOT / "docs" / "formatting.md").read_text(encoding="utf-8")
@@ -268,3 +269,7 @@ def test_a_file_keeps_its_mode_and_a_link_stays_one(folder: Path) -> None:
     assert (folder / "link.toml").is_symlink()
     assert (folder / "other.toml").stat().st_mode & 0o777 == 0o640
     assert (folder / "other.toml").read_bytes() == b"a = 1\n\n[b]\n"
+
+
+def test_fmt_of_a_canonical_spec_loads_nothing_heavy() -> None:
+    assert not HEAVY & modules_after("fmt", str(FIXTURES / "valid" / "published_short.toml"))

@@ -11,6 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import tomli
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Severity
 from meterspec.pipeline import load
@@ -138,7 +141,7 @@ def _compatible(files: Sequence[SpecFile], found: Iterable[Diagnostic]) -> list[
         sources = {edit.at.source.name for edit in diagnostic.edits}
         if None not in parts and len(sources) == 1:
             made = sorted(replacement for part in parts if part for replacement in part)
-            if made:
+            if made and all(one.end <= other.start for one, other in pairwise(made)):
                 fixes.append(_Fix(diagnostic, sources.pop(), tuple(made)))
     compatible: list[_Fix] = []
     taken: dict[str, int] = {}
@@ -216,30 +219,33 @@ def _replacements(edit: Edit, outline: _Outline) -> tuple[Replacement, ...] | No
         return None
     span = at.span()
     end = span.start if at.inside[0] == at.inside[1] else span.end
-    return _in_string(text, value, Replacement(span.start, end, edit.text))
+    return (_in_string(text, value, at.inside, Replacement(span.start, end, edit.text)),)
 
 
-def _in_string(text: str, value: Entry, wanted: Replacement) -> tuple[Replacement, ...]:
-    """Replaces characters of a string, in the escapes that it takes; one without escapes becomes one that has them,
-    where it has to."""
-    start, end, new = wanted
-    quote = text[value.start]
-    if quote == '"':
-        return (Replacement(start, end, _escaped(new)),)
-    if "'" not in new and new.isprintable():
-        return (wanted,)
-    size = 3 if text.startswith("'''", value.start) and value.end - value.start >= 6 else 1
-    first, last = value.start + size, value.end - size
-    escapes = [
-        Replacement(at, at + 1, f"\\{text[at]}")
-        for at in range(first, last)
-        if text[at] in '"\\' and not start <= at < end
-    ]
-    return (
-        Replacement(value.start, first, '"' * size),
-        *sorted([*escapes, Replacement(start, end, _escaped(new))]),
-        Replacement(last, value.end, '"' * size),
-    )
+def _in_string(text: str, value: Entry, inside: tuple[int, int], wanted: Replacement) -> Replacement:
+    """Replaces characters of a string, in the escapes that it takes; writes the string anew where these characters
+    cannot stand there, such as a `'` between single quotes."""
+    written = text[value.start : value.end]
+    old = _read(written)
+    assert old is not None
+    new = old[: inside[0]] + wanted.text + old[inside[1] :]
+    put = wanted.text if written[0] == "'" else _escaped(wanted.text)
+    before, after = text[value.start : wanted.start], text[wanted.end : value.end]
+    if _read(before + put + after) == new:
+        return wanted._replace(text=put)
+    if written[:3] in {'"""', "'''"} and len(written) >= 6:
+        lines = "\n".join(map(_escaped, new.split("\n")))
+        return Replacement(value.start, value.end, f'"""\n{lines}"""')
+    return Replacement(value.start, value.end, f'"{_escaped(new)}"')
+
+
+def _read(written: str) -> str | None:
+    """The text that a string of TOML stands for; None where it is no string."""
+    try:
+        value = tomli.loads(f"_ = {written}").get("_")
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _escaped(text: str) -> str:

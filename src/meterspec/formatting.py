@@ -22,6 +22,7 @@ WIDTH = 100
 
 _INDENT = 2
 _MARK = "meterspec:"
+_SPEAKS = re.compile(rf"#+[ \t]*{_MARK}")
 """A comment that begins so speaks for a line: what shares the line stays together."""
 _CLOSING = {"[": "]", "{": "}"}
 _COMMENT = re.compile(r"#[^\n]*")
@@ -123,11 +124,9 @@ def _key(text: str, piece: Piece) -> str:
 
 def _scalar(written: str) -> str:
     """A value that holds no others: as it is written, but for single quotes where double ones mean the same."""
-    if written[0] != "'":
-        return written.replace("\r\n", "\n") if written[0] == '"' else written
-    if written.startswith("'''"):
-        return written.replace("\r\n", "\n")
-    return written if '"' in written or "\\" in written else f'"{written[1:-1]}"'
+    if written[0] == "'" and written[:3] != "'''" and '"' not in written and "\\" not in written:
+        return f'"{written[1:-1]}"'
+    return written.replace("\r\n", "\n")
 
 
 def _value(text: str, value: Entry, room: int) -> str:
@@ -135,7 +134,7 @@ def _value(text: str, value: Entry, room: int) -> str:
     written = text[value.start : value.end]
     if written[0] not in "[{":
         return _scalar(written)
-    if _MARK in written and any(_MARK in comment for _, _, comment in comments(written)):
+    if _MARK in written and any(_SPEAKS.match(comment) for _, _, comment in comments(written)):
         return written.replace("\r\n", "\n")
     parts: list[str] = []
     _write(_node(text, value), parts, 0, room)
