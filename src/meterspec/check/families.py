@@ -246,6 +246,8 @@ def require_customer(family: Family) -> Family:
     """The family as a billing meter needs it: an event without a customer is rejected."""
     if all(f.required for f in family.fields if f.name == family.customer):
         return family
+    if any(f.name == family.customer and f.required for f in family.fields):
+        return family
     fields = (replace(f, required=True) if f.name == family.customer else f for f in family.fields)
     return replace(family, fields=tuple(fields))
 

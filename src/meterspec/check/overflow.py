@@ -81,6 +81,8 @@ def check_comparisons(expr: Expr, environment: Environment, at: Place, out: Diag
     for node in walk(expr):
         if not isinstance(node, Call) or node.overload not in _COMPARISONS:
             continue
+        if all(isinstance(side, FieldRef | Literal) and side.type is Type.INT for side in node.args):
+            continue  # two numbers of 64 bits
         items = node.args[1].items if isinstance(node.args[1], ListOf) else node.args[1:]
         for other in items:
             pair = (node.args[0], other)

@@ -561,6 +561,8 @@ class _Walk:
     def call(self, call: Call) -> _Kind:
         operands = call.args
         match call:
+            case Call(args=(FieldRef(), Literal())) if call.type is Type.BOOL:
+                return _Plain()  # a constant takes the unit of what it is compared with; most conditions are these
             case Call("conditional", (condition, *branches)):
                 self.kind(condition)
                 operands = tuple(branches)
