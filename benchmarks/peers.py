@@ -36,7 +36,7 @@ class Peer:
     prepare: Callable[[Path, Path, int, Mapping[str, str]], Command]
     """Writes so many items into a folder, and gives the command that checks them."""
     most: int
-    """The most items that take less than half a minute."""
+    """The most items that it can be measured with in a minute."""
 
 
 FIELD = re.compile("status|duration_ms|queued_ms")

@@ -70,8 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with TemporaryDirectory(prefix="meterspec-benchmarks-") as folder:
         env = environment(Path(folder) / "bytecode")
-        found = {**start_up(env), **documents(env, Path(folder))}
-        checked = expressions(env)
+        try:
+            found = {**start_up(env), **documents(env, Path(folder))}
+            checked = expressions(env)
+        except Broken as reason:
+            sys.stderr.write(f"{reason}\n")
+            return 2
         peers = other_tools(env, Path(folder)) if options.peers else []
     rows = [*map(judged(found | checked), GATES), memory(found[LARGE])]
     show = Printer(options.markdown)

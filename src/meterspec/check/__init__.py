@@ -7,7 +7,7 @@ meter together. What is wrong is reported, and the rest goes on: a missing famil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from meterspec.cel.types import Environment
@@ -46,6 +46,7 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
     _give_meters_their_fields(long_form, families, out)
     environments: dict[tuple[str, ...], Environment] = {}
     over_families: dict[str, Meter] = {}
+    later: list[Callable[[], None]] = []
     meters: dict[str, Meter | None] = {}
     for written in long_form:
         name = written.meter.name
@@ -53,9 +54,11 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
             continue
         meters[name] = None
         if written.meter.source.kind != "ratio":
-            meter = _meters.meter(written.meter, written.at, families, environments, out)
+            meter = _meters.meter(written.meter, written.at, families, environments, later, out)
             if meter is not None:
                 meters[name] = over_families[name] = meter
+    for task in later:
+        task()
     for source, document in files:
         for name, short in document.meter.items():
             at = Place(source, ("meter", name))

@@ -467,11 +467,11 @@ class _Numbers:
 
     def amount(self, key: str, value: Decimal | None, at: Place) -> Decimal | None:
         """An amount in major units; None where it is absent or wrong."""
-        return self._read(key, value, at / key, _AMOUNTS)
+        return None if value is None else self._read(key, value, at / key, _AMOUNTS)
 
     def units(self, key: str, value: Decimal | None, at: Place, *, positive: bool = False) -> Decimal | None:
         """A number of units; None where it is absent or wrong."""
-        return self._read(key, value, at / key, _UNITS, positive=positive)
+        return None if value is None else self._read(key, value, at / key, _UNITS, positive=positive)
 
     def fee(self, key: str, value: Decimal | None, at: Place) -> Decimal | None:
         """An amount that is a line of its own."""
@@ -494,9 +494,9 @@ class _Numbers:
         return amount
 
     def _read(
-        self, key: str, value: Decimal | None, at: Place, digits: tuple[int, int], *, positive: bool = False
+        self, key: str, value: Decimal, at: Place, digits: tuple[int, int], *, positive: bool = False
     ) -> Decimal | None:
-        if value is None or not self.fits(key, value, at, digits):
+        if not self.fits(key, value, at, digits):
             return None
         if value < 0 or (positive and value == 0):
             rule = NOT_POSITIVE if positive else NEGATIVE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, auto
@@ -272,7 +272,7 @@ UNCHECKED_UNIT = Rule(
 _NUMBERS = {Type.INT, Type.DECIMAL}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class _Measure:
     """A number with a unit."""
 
@@ -297,15 +297,19 @@ class _Measure:
         """The measure times a constant, which is a conversion where it leads to a unit that there is."""
         size = self.home / abs(constant)
         if size in sizes(self.unit.dimension):
-            return replace(self, home=size)
-        return replace(self, weights=frozenset(w * abs(constant) for w in self.weights))
+            return _Measure(self.unit, size, self.weights, self.declared)
+        weights = frozenset(w * abs(constant) for w in self.weights)
+        return _Measure(self.unit, self.home, weights, self.declared)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class _Plain:
     """A number that takes any unit: a constant, or what no unit can be given to, such as the size of a text."""
 
-    constant: Fraction | None = None
+    constant: int | Decimal | Fraction | None = None
+
+
+_PLAIN = _Plain()
 
 
 class _Other(Enum):
@@ -378,16 +382,16 @@ def check(
     """Reports MS360 and MS363 to MS369 about a meter over families: its filter, its value and its unit."""
     declared = read(unit, at / "unit", out)
     value = aggregate.value if aggregate else None
-    fields = _fields((kept, value), families, at, out)
+    fields = _Fields(families, at, out)
     if kept is not None:
         _Walk(fields, at / "filter", out).kind(kept)
     if aggregate is None or value is None:
         return
     place = at / "aggregate" / "value"
     kind = _Walk(fields, place, out).kind(value)
-    unitless = [name for name in _numbers(value) if fields[name] is _Other.UNITLESS]
     if aggregate.function is Function.UNIQUE:
         return
+    unitless = [name for name in _numbers(value) if fields[name] is _Other.UNITLESS] if declared is not None else []
     if isinstance(kind, _Measure):
         if aggregate.per in _PER:
             kind = _product(kind, _measured(parse(_PER[aggregate.per])))
@@ -503,23 +507,26 @@ def _of_text(text: str | None) -> _OfField:
         return _Other.UNKNOWN
 
 
-def _fields(
-    expressions: Iterable[Expr | None], families: Sequence[Family], at: Place, out: Diagnostics
-) -> dict[str, _OfField]:
-    """The units of the number fields of expressions; reports MS363 where families do not agree about one."""
-    found: dict[str, _OfField] = {}
-    for name in dict.fromkeys(name for expr in expressions if expr is not None for name in _numbers(expr)):
-        first, *others = families
+class _Fields(dict[str, _OfField]):
+    """The units of the number fields of a meter, each found when it is met; reports MS363 where families do not agree
+    about one."""
+
+    def __init__(self, families: Sequence[Family], at: Place, out: Diagnostics) -> None:
+        super().__init__()
+        self.families, self.at, self.out = families, at, out
+
+    def __missing__(self, name: str) -> _OfField:
+        first, *others = self.families
         one = first.field(name)
-        found[name] = _of_text(one.unit)
+        found = _of_text(one.unit)
         for other in others:
             two = other.field(name)
             unit = _of_text(two.unit)
-            if unit == found[name] or _Other.UNKNOWN in {unit, found[name]}:
+            if unit == found or _Other.UNKNOWN in {unit, found}:
                 continue
-            out.report(
+            self.out.report(
                 FAMILIES_UNITS_DIFFER,
-                at=at / "source" / "families",
+                at=self.at / "source" / "families",
                 related=[(field.origin / "unit", "") for field in (one, two) if field.origin],
                 field=name,
                 first=_is_in(one.unit),
@@ -527,9 +534,10 @@ def _fields(
                 second=_is_in(two.unit),
                 other=other.name,
             )
-            found[name] = _Other.UNKNOWN
+            found = _Other.UNKNOWN
             break
-    return found
+        self[name] = found
+        return found
 
 
 def _numbers(expr: Expr) -> list[str]:
@@ -537,43 +545,40 @@ def _numbers(expr: Expr) -> list[str]:
     return list(dict.fromkeys(n.name for n in walk(expr) if isinstance(n, FieldRef) and n.type in _NUMBERS))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class _Walk:
     """Follows an expression from its fields up."""
 
-    fields: Mapping[str, _OfField]
+    fields: _Fields
     at: Place
     out: Diagnostics
 
     def kind(self, expr: Expr) -> _Kind:
         """What is known of an expression; reports MS364 and MS365 where operands do not go together."""
         match expr:
-            case Literal(int() | Decimal() as value) if expr.type in _NUMBERS:
-                return _Plain(Fraction(value))
+            case Call():
+                return self.call(expr)
             case FieldRef(name) if expr.type in _NUMBERS:
                 unit = self.fields[name]
                 return _measured(unit) if isinstance(unit, Unit) else unit
-            case Call():
-                return self.call(expr)
+            case Literal(int() | Decimal() as value) if expr.type in _NUMBERS:
+                return _Plain(value)
             case Literal() | FieldRef() | ListOf():
-                return _Plain()
+                return _PLAIN
 
     def call(self, call: Call) -> _Kind:
-        operands = call.args
-        match call:
-            case Call(args=(FieldRef(), Literal())) if call.type is Type.BOOL:
-                return _Plain()  # a constant takes the unit of what it is compared with; most conditions are these
-            case Call("conditional", (condition, *branches)):
-                self.kind(condition)
-                operands = tuple(branches)
-            case Call("in_list", (item, ListOf(items))):
-                operands = (item, *items)
+        name, operands = call.overload, call.args
+        if name == "conditional":
+            self.kind(operands[0])
+            operands = operands[1:]
+        elif name == "in_list":
+            item, listed = operands
+            assert isinstance(listed, ListOf)
+            operands = (item, *listed.items)
         kinds = [self.kind(operand) for operand in operands]
-        name = call.overload
-        constants = all(isinstance(kind, _Plain) and kind.constant is not None for kind in kinds)
-        if constants and call.type in _NUMBERS and not any(isinstance(node, FieldRef) for node in walk(call)):
+        if isinstance(kinds[0], _Plain) and call.type in _NUMBERS and self.constant(call, kinds):
             constant = evaluate(call, {})  # what the checker could not fold, as `1 / 3.0`
-            return _Plain(Fraction(constant) if isinstance(constant, int | Fraction) else None)
+            return _Plain(constant if isinstance(constant, int | Fraction) else None)
         if name in _MULTIPLY:
             return _product(*kinds)
         if name in _DIVIDE:
@@ -583,7 +588,7 @@ class _Walk:
         if name in _GETTERS:
             return _measured(parse(_GETTERS[name]), declared=False)
         if name not in _TOGETHER:
-            return _Plain()
+            return _PLAIN
         last, together = operands[0], kinds[0]
         for operand, kind in zip(operands[1:], kinds[1:], strict=True):
             common = _common(together, kind)
@@ -592,7 +597,12 @@ class _Walk:
                 return _Other.UNKNOWN
             if common is not together:
                 last, together = operand, common
-        return together if call.type in _NUMBERS else _Plain()
+        return together if call.type in _NUMBERS else _PLAIN
+
+    def constant(self, call: Call, kinds: Sequence[_Kind]) -> bool:
+        """Whether a call is made of constants alone."""
+        known = all(isinstance(kind, _Plain) and kind.constant is not None for kind in kinds)
+        return known and not any(isinstance(node, FieldRef) for node in walk(call))
 
     def apart(self, call: Call, left: tuple[Expr, _Kind], right: tuple[Expr, _Kind]) -> None:
         """Reports operands that are not in one unit."""
@@ -633,13 +643,15 @@ def _product(left: _Kind, right: _Kind) -> _Kind:
         case (_Other.UNKNOWN, _) | (_, _Other.UNKNOWN):
             return _Other.UNKNOWN
         case (_Plain(constant), _Measure() as measure) | (_Measure() as measure, _Plain(constant)):
-            return measure if constant is None else measure.scaled(constant) if constant else _Other.UNKNOWN
+            if constant is None:
+                return measure
+            return measure.scaled(Fraction(constant)) if constant else _Other.UNKNOWN
         case _Measure() as one, _Measure() as two:
             return one.times(two)
         case (_Measure() as measure, _) | (_, _Measure() as measure):
             return measure if measure.declared else _Other.UNITLESS
         case _Plain(), _Plain():
-            return _Plain()
+            return _PLAIN
         case _:
             return _Other.UNITLESS
 
@@ -648,23 +660,25 @@ def _inverse(kind: _Kind) -> _Kind:
     match kind:
         case _Measure():
             return kind.inverse()
-        case _Plain(Fraction() as constant):
-            return _Plain(1 / constant) if constant else _Other.UNKNOWN
+        case _Plain(constant) if constant is not None:
+            return _Plain(1 / Fraction(constant)) if constant else _Other.UNKNOWN
         case _:
             return kind
 
 
 def _common(left: _Kind, right: _Kind) -> _Kind | None:
     """What two numbers are together, in a sum, a comparison or a choice; None where they are in different units."""
+    if isinstance(left, _Plain):
+        return _PLAIN if isinstance(right, _Plain) else right
+    if isinstance(right, _Plain):
+        return left
     match left, right:
         case (_Other.UNKNOWN, _) | (_, _Other.UNKNOWN):
             return _Other.UNKNOWN
-        case _Plain(), _Plain():
-            return _Plain()
-        case (_Plain(), other) | (other, _Plain()):
-            return other
         case _Measure() as one, _Measure() as two:
-            weights = frozenset(one.home * weight / two.home for weight in two.weights)
+            weights = two.weights
+            if one.home != two.home:
+                weights = frozenset(one.home * weight / two.home for weight in weights)
             known = one.weights and two.weights
             if one.unit.dimension != two.unit.dimension or (
                 known and one.home != two.home and not weights & one.weights

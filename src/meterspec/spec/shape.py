@@ -76,7 +76,7 @@ Level = Literal["error", "warning", "hint", "off"]
 Function = Literal["COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "UNIQUE", "TIME_WEIGHTED"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class FamilyField:
     """A field of the event."""
 
@@ -102,7 +102,7 @@ class FamilyField:
     """For people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Compliance:
     """What a family is bound to, or what a meter tightens."""
 
@@ -116,7 +116,7 @@ class Compliance:
     """The regimes the number is reported under."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Family:
     """A type of event: what happened."""
 
@@ -142,7 +142,7 @@ class Family:
     """Jurisdiction, retention and risk class of the events."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Source:
     """Where a meter's events come from."""
 
@@ -158,7 +158,7 @@ class Source:
     """The meter below the line, for `ratio`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class WindowTable:
     """The stretch of time one quantity covers."""
 
@@ -176,7 +176,7 @@ class WindowTable:
     """For `rolling`: one window that ends at each boundary of this unit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Aggregate:
     """What is done with the events of one group and window."""
 
@@ -192,7 +192,7 @@ class Aggregate:
     """The time unit of a TIME_WEIGHTED quantity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Tier:
     """One step of a price."""
 
@@ -204,7 +204,7 @@ class Tier:
     """What entering it costs, in major units."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Rate:
     """The price of usage whose dimensions have these values; the first match wins."""
 
@@ -216,7 +216,7 @@ class Rate:
     """Shorthand for one tier without an end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Credits:
     """Prepaid usage."""
 
@@ -230,7 +230,7 @@ class Credits:
     """Whether usage is cut off at zero."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Billing:
     """What usage costs in a period."""
 
@@ -274,7 +274,7 @@ class Billing:
     """The hook to run when nothing is left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Example:
     """An example that is a test: these events give these quantities."""
 
@@ -288,7 +288,7 @@ class Example:
     """The instant rolling and lifetime windows end at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Meter:
     """How events become a quantity."""
 
@@ -318,7 +318,7 @@ class Meter:
     """Examples that are tests."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class ShortMeter:
     """A meter that declares its own family."""
 
@@ -346,7 +346,7 @@ class ShortMeter:
     """The hook to run when nothing is left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)
 class Document:
     """One file of a project."""
 
