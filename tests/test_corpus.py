@@ -35,12 +35,16 @@ def name_of(path: Path) -> str:
 
 
 def findings(path: Path) -> list[Diagnostic]:
-    """What is found in a fixture; in one about targets, also by compiling it to every target."""
+    """What is found in a fixture; in one about targets, also by compiling it to every target.
+
+    One about a dialect of SQL lies in a folder of its name.
+    """
     program, found = check_file(path)
     if program is None or TARGETS not in path.parents:
         return found
     out = Diagnostics()
-    compile_program(program, [], out)
+    dialect = path.parent.name if path.parent != TARGETS else "duckdb"
+    compile_program(program, [], out, dialects=(dialect,))
     return order([*found, *out])
 
 

@@ -1,10 +1,9 @@
-"""Random specs on random nasty events: the compiled SQL gives what the reference evaluator gives, row by row."""
+"""Random specs on random nasty event files: `run` gives what the reference evaluator gives, row by row."""
 
 from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,171 +11,45 @@ import pytest
 
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import find
-from meterspec.ir import Program
 from meterspec.run import run
-from tests.corpus import check_text
+from tests.random_specs import LONG_WINDOWS, WINDOWS, cycles, event, spec
 from tests.reference import json_rows, quality, quantities, read
-
-FAMILY = """\
-[[families]]
-name = "test.event"
-event_id_field = "id"
-event_time_field = "at"
-schema.n = { type = "integer", required = true, min = -1000000, max = 1000000 }
-schema.m = { type = "integer", required = true, min = 1, max = 5000 }
-schema.d = { type = "decimal", required = true, precision = 9, scale = 3 }
-schema.f = { type = "float", required = true, scale = 4, min = -1000, max = 1000 }
-schema.o = { type = "integer", min = -9, max = 9 }
-schema.s = { type = "string", required = true, values = ["ok", "failed", "Ünïcode ☃"] }
-schema.t = { type = "string" }
-schema.b = { type = "boolean", required = true }
-schema.w = { type = "timestamp", required = true }
-"""
-NUMBERS = ["n", "m", "d", "f", "1", "7", "-3", "0.5", "2.25", "1000.0", "3600000.0", "(has(o) ? o : 0)", "size(s)"]
-CONDITIONS = [
-    *("s == 'ok'", "s != 'failed'", "t == 'x'", "t != 'x'", "!(t == 'x')", "t == null", "o != null", "b", "!b"),
-    *("s in ['ok', 'Ünïcode ☃']", "t in ['x', 'y']", "!(t in ['x'])", "has(o) && o > 3", "!has(o) || o % 2 == 0"),
-    *("s.startsWith('o')", "s.contains('ï')", "s.endsWith('ed')", "s.matches('^f.*d$')", "size(s) > 5", "s < 'ok'"),
-    *("has(t) && t.upperAscii() == 'X'", "at.getHours() < 12", "at.getDayOfWeek() == 0", "at.getMonth() > 0"),
-    *("w - at > duration('1h')", "at + duration('90m') < w", "at > timestamp('2026-02-01T00:00:00Z')", "o == n"),
-    *("at.getMilliseconds() > 500", "at.getDayOfYear() < 40", "at.getDate() == 31", "w.getFullYear() > 2025"),
-]
-WINDOWS = [
-    *('"billing_cycle"', '"minute"', '"hour"', '"day"', '"week"', '"month"', '"quarter"', '"year"', '"15m"', '"6h"'),
-    *('"7d"', '{ kind = "rolling", duration = "30d" }', '{ kind = "rolling", duration = "2 months" }'),
-    '{ kind = "lifetime" }',
-]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Meters of a random spec that the checker accepts."""
-
-    text: str
-    program: Program
-
-
-def value(draw: random.Random, depth: int = 3) -> str:
-    """A number expression."""
-    if depth == 0 or draw.random() < 0.2:
-        return draw.choice(NUMBERS)
-    left, right = value(draw, depth - 1), value(draw, depth - 1)
-    match draw.randrange(12):
-        case 0 | 1 | 2:
-            return f"({left} {draw.choice('+-')} {right})"
-        case 3 | 4:
-            return f"({left} * {right})"
-        case 5:
-            return f"({left} / {draw.choice(['3.0', '7.0', '3600000.0', '0.25', '-1000.0', '1e6'])})"
-        case 6:
-            return f"({left} / m)"
-        case 7:
-            return f"(n {draw.choice(['/', '%'])} m)"
-        case 8:
-            return f"math.{draw.choice(['least', 'greatest'])}({left}, {right})"
-        case 9:
-            return f"math.{draw.choice(['abs', 'ceil', 'floor', 'round'])}({left})"
-        case 10:
-            return f"({condition(draw)} ? {left} : {right})"
-        case _:
-            return f"-({left})"
-
-
-def condition(draw: random.Random, depth: int = 2) -> str:
-    """A condition."""
-    if depth == 0 or draw.random() < 0.4:
-        if draw.random() < 0.3:
-            return f"{value(draw, 1)} {draw.choice(['<', '<=', '>', '>=', '==', '!='])} {value(draw, 1)}"
-        return f"({draw.choice(CONDITIONS)})"
-    left, right = condition(draw, depth - 1), condition(draw, depth - 1)
-    return draw.choice([f"({left} && {right})", f"({left} || {right})", f"!({left})"])
-
-
-def meter(draw: random.Random, number: int) -> str:
-    function = draw.choice(["COUNT", "SUM", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "UNIQUE"])
-    measured = draw.choice(["t", "s", "n", "b", "o", "s + 'x'"]) if function == "UNIQUE" else value(draw)
-    groups = draw.choice([["customer_id"], ["customer_id", "t"], ["s", "b"], ["t", "o"], ["d"], []])
-    lines = [
-        "[[meters]]",
-        f'name = "m{number}"',
-        f"precision = {draw.choice([0, 2, 6, 12])}",
-        f'rounding = "{draw.choice(["half_up", "half_even", "up", "down"])}"',
-        'source = { kind = "family", family = "test.event" }',
-        f'aggregate.fn = "{function}"',
-        f"aggregate.window = {draw.choice(WINDOWS)}",
-        f"aggregate.group_by = {json.dumps(groups)}",
-    ]
-    if draw.random() < 0.7:
-        lines.append(f"filter = '''{condition(draw)}'''")
-    if function != "COUNT":
-        lines.append(f"aggregate.value = '''{measured}'''")
-    return "\n".join(lines) + "\n"
-
-
-def spec(draw: random.Random, meters: int) -> Spec:
-    """A random spec: of many random meters those that the checker takes; it refuses what may overflow, and more."""
-    accepted: list[str] = []
-    while len(accepted) < meters:
-        candidate = meter(draw, len(accepted))
-        program, _ = check_text(FAMILY + candidate)
-        if program is not None:
-            accepted.append(candidate)
-    text = FAMILY + "\n".join(accepted)
-    program, _ = check_text(text)
-    assert program is not None
-    return Spec(text, program)
-
-
-def instant(draw: random.Random) -> str:
-    """An instant of early 2026; often right at the edge of a window."""
-    edge = datetime(2026, draw.randint(1, 3), 1, draw.choice([0, 0, 6, 12]), tzinfo=UTC)
-    spread = draw.choice([0, 1, -1, 500_000, 86_400_000_000, 3_600_000_000 * 24 * 29])
-    at = edge + timedelta(microseconds=draw.choice([0, 1, -1, draw.randint(0, abs(spread) + 1)]) + spread)
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def event(draw: random.Random) -> dict[str, object]:
-    row: dict[str, object] = {
-        "id": f"e{draw.randint(0, 60)}",
-        "at": instant(draw),
-        "customer_id": draw.choice(["c1", "c2", "é", None]),
-        "n": draw.choice([0, 1, -1, 1_000_000, -1_000_000, draw.randint(-1000, 1000)]),
-        "m": draw.choice([1, 2, 3, 7, 5000]),
-        "d": draw.choice(["0.000", "-2.5", "999999.999", "-999999.999", f"{draw.randint(-5000, 5000) / 8:.3f}"]),
-        "f": draw.choice([0, -0.00005, 0.00005, 2.67495, -1000, 1000, draw.uniform(-10, 10)]),
-        "o": draw.choice([None, -9, 0, 3, 4, 9]),
-        "s": draw.choice(["ok", "failed", "Ünïcode ☃"]),
-        "t": draw.choice([None, "x", "y", "", "X"]),
-        "b": draw.random() < 0.5,
-        "w": instant(draw),
-    }
-    if draw.random() < 0.05:
-        row[draw.choice(list(row))] = draw.choice([None, "NaN", 1e300, "", True])
-    return row
 
 
 @pytest.mark.parametrize("seed", range(80))
 def test_every_row_is_that_of_the_reference(seed: int, tmp_path: Path) -> None:
     draw = random.Random(seed)
-    made = spec(draw, 8)
+    fill = draw.random() < 0.3
+    made = spec(draw, 8, LONG_WINDOWS if fill else WINDOWS)
     lines = [json.dumps(event(draw)) for _ in range(120)]
     lines += draw.sample(lines, 15)
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     family = made.program.family("test.event")
     expected = read(family, json_rows(lines))
+    own_cycles = cycles(draw)
+    start = datetime(2026, draw.randint(1, 2), draw.randint(1, 28), tzinfo=UTC)
+    between = (start, start + timedelta(days=draw.randint(1, 60))) if draw.random() < 0.2 else None
     out = Diagnostics()
-    done = run(made.program, find(made.program, [str(path)]), out)
+    files = find(made.program, [str(path)])
+    done = run(made.program, files, out, cycles=own_cycles, fill=fill, between=between)
     assert not list(out)
     (counted,) = quality([expected])
     assert {name: getattr(done.quality[0], name) for name in counted} == counted
     assert done.as_of is not None
     for one in made.program.meters:
-        rows = quantities(made.program, one, {family.name: expected.events}, as_of=done.as_of)
-        wanted = [(r.window_start, r.window_end, r.group, r.quantity, r.events) for r in rows]
+        wanted = quantities(
+            made.program,
+            one,
+            {family.name: expected.events},
+            as_of=done.as_of,
+            cycles=own_cycles,
+            range=between,
+            fill=fill,
+        )
         found = [
             (r.window_start, r.window_end, tuple(v for _, v in r.group), r.quantity, r.events)
             for r in done.results
             if r.meter == one.name
         ]
-        assert found == wanted, f"seed {seed}\n{made.text}"
+        assert found == [tuple(row) for row in wanted], f"seed {seed}, {one.name}\n{made.text}"

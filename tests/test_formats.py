@@ -22,7 +22,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from meterspec import __version__
 from meterspec.cli import ValidateFormat
 from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity
-from meterspec.formats import DOCUMENTS, NAMES, github, gitlab, junit, sarif
+from meterspec.formats import DOCUMENTS, NAMES, github, gitlab, junit, sarif, step_summary
 from meterspec.render import order
 from meterspec.source import Place, Source
 from meterspec.spec.spans import locate
@@ -103,6 +103,18 @@ def test_golden(name: str, snapshot: SnapshotAssertion) -> None:
 def test_golden_of_nothing(name: str, snapshot: SnapshotAssertion) -> None:
     written = DOCUMENTS[name]([], HERE).replace(f'"{__version__}"', '"VERSION"')
     assert written == snapshot(extension_class=GOLDEN[name])
+
+
+def test_a_summary_is_a_table_in_markdown() -> None:
+    rule = Rule(code="MS900", slug="an-error", title="An error", message="{what}", why="It is wrong.")
+    out = Diagnostics()
+    out.report(rule, at=AT / "meters" / 1 / "unit", what="`a|b` is <new> *or*\nnot `x_y < 1`")
+    assert step_summary(list(out), 2, HERE) == (
+        "### meterspec: 1 error in 2 files\n\n"
+        "| | where | finding |\n| --- | --- | --- |\n"
+        r"| error MS900 | `zähler/ä b.toml:11` | `a\|b` is \<new\> \*or\*\\nnot `x_y < 1` |" + "\n"
+    )
+    assert step_summary(many(rule, 201), 1, HERE).endswith("|\n\n1 more are in the log.\n")
 
 
 def test_the_command_line_offers_every_format() -> None:

@@ -14,18 +14,20 @@ from tests.conftest import FIXTURES, ROOT
 PACKAGE = ROOT / "src" / "meterspec"
 
 MAY_IMPORT = {
+    "records": set[str](),
     "source": set[str](),
     "diagnostics": {"source"},
-    "spec": {"source", "diagnostics"},
-    "cel": {"source", "diagnostics"},
+    "spec": {"records", "source", "diagnostics"},
+    "cel": {"records", "source", "diagnostics"},
     "currencies": set[str](),
     "units": set[str](),
-    "ir": {"source", "cel"},
+    "ir": {"records", "source", "cel"},
     "exact": {"cel"},
-    "check": {"source", "diagnostics", "spec", "cel", "ir", "exact", "currencies", "units"},
+    "check": {"records", "source", "diagnostics", "spec", "cel", "ir", "exact", "currencies", "units"},
     "pricing": {"diagnostics", "ir", "currencies"},
     "templates": set[str](),
-    "backends": {"source", "diagnostics", "cel", "ir", "exact", "currencies", "templates"},
+    "zones": set[str](),
+    "backends": {"source", "diagnostics", "cel", "ir", "exact", "currencies", "templates", "zones"},
     "diff": {"source", "cel", "ir"},
     "project": {"diagnostics"},
     "lint": {"source", "diagnostics", "spec", "catalogue"},
@@ -35,7 +37,8 @@ MAY_IMPORT = {
     "formatting": {"diagnostics", "spec", "revision"},
     "fixing": {"source", "diagnostics", "spec", "project", "pipeline", "revision"},
     "events": {"diagnostics", "ir", "backends"},
-    "run": {"diagnostics", "ir", "backends", "events"},
+    "store": {"diagnostics", "ir", "backends", "events", "artifacts"},
+    "run": {"diagnostics", "ir", "backends", "events", "store"},
     "schema": {"spec", "ir"},
     "examples": {"diagnostics", "ir", "backends", "events", "run"},
     "completions": {"templates"},
@@ -45,7 +48,7 @@ MAY_IMPORT = {
     "formats": {"source", "diagnostics", "render", "catalogue", "fixing"},
     "commands": {
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),
-        *("events", "run", "pricing", "diff", "catalogue", "lint", "formats"),
+        *("events", "store", "run", "pricing", "diff", "catalogue", "lint", "formats"),
         *("schema", "examples", "completions", "starter", "revision", "formatting", "fixing"),
     },
     "cli": {"commands", "pipeline"},
@@ -97,7 +100,7 @@ def test_no_circle_among_the_rooms() -> None:
 
 HEAVY = {
     *("sqlglot", "jinja2", "duckdb", "pydantic", "typer", "click", "rich", "tomlkit", "celpy"),
-    *("asyncio", "difflib", "hashlib", "json", "pkgutil", "xml", "zoneinfo"),
+    *("asyncio", "difflib", "hashlib", "importlib.resources", "json", "pkgutil", "xml", "zoneinfo"),
     *("meterspec.backends", "meterspec.catalogue", "meterspec.cli", "meterspec.formats"),
 }
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from meterspec import exact
 from meterspec.cel import Call, Environment, Expr, FieldRef, Literal, Type, Variable
 from meterspec.check import overflow
 from meterspec.diagnostics import Diagnostics
-from meterspec.ir import Function
+from meterspec.ir import Aggregate, FamilySource, Function, Lifetime, Meter
 from meterspec.source import Place, Source
 
 NAMES = ("a", "b", "c")
@@ -59,8 +58,51 @@ def test_what_surely_fits_does_fit(
     value: Expr, environment: Environment, function: Function, precision: int, events: int
 ) -> None:
     if overflow._surely_fits(function, value, environment, precision, events):
-        steps = overflow._steps(function, exact.scaled(value, environment), precision, events)
+        steps = overflow._steps(Aggregate(function=function, value=value), environment, precision, events)
         assert all(most <= overflow.LIMIT for _, most in steps)
+
+
+@st.composite
+def sides(draw: st.DrawFn) -> tuple[Meter, Environment, int]:
+    """A meter over one whole-number field, what its value can name, and the most events of a result."""
+    environment = {"a": Variable("a", Type.INT, low=Decimal(0), high=Decimal(draw(WHOLE)))}
+    functions = [Function.COUNT, Function.SUM, Function.AVG, Function.MAX]
+    aggregate = Aggregate(function=draw(st.sampled_from(functions)), value=FieldRef("a", Type.INT))
+    source, window = FamilySource(("f",)), Lifetime()
+    meter = Meter(name="m", sql_name="m", source=source, aggregate=aggregate, window=window, precision=0)
+    return meter, environment, draw(st.sampled_from([1, 1000, 10**9, 10**12]))
+
+
+@settings(max_examples=500)
+@given(sides(), sides(), st.integers(0, 12), st.data())
+def test_a_ratio_that_passes_meets_no_number_beyond_38_digits(
+    one: tuple[Meter, Environment, int], two: tuple[Meter, Environment, int], precision: int, data: st.DataObject
+) -> None:
+    out = Diagnostics()
+    overflow.check_ratio("share", precision, [one, two], Place(Source("", "")), out)
+    assume(not out.found)
+
+    def part(side: tuple[Meter, Environment, int]) -> tuple[int, int]:
+        """A total that the side can have, and what it is divided by."""
+        meter, environment, most = side
+        assert meter.aggregate is not None
+        value = data.draw(st.integers(0, int(environment["a"].high or 0)) | st.just(int(environment["a"].high or 0)))
+        events = data.draw(st.integers(1, most) | st.just(most))
+        match meter.aggregate.function:
+            case Function.COUNT:
+                return events, 1
+            case Function.SUM:
+                return value * events, 1
+            case Function.AVG:
+                return value * events, events
+            case _:
+                return value, 1
+
+    (above, count), (below, other_count) = part(one), part(two)
+    assume(below > 0)
+    size, by, factor = above * other_count, below * count, 10**precision
+    whole, rest = size // by * factor, size % by * factor
+    assert max(size, by, whole, rest * 2 + by, by * 2, whole + (rest * 2 + by) // (by * 2)) <= overflow.LIMIT
 
 
 @pytest.mark.parametrize(
@@ -75,5 +117,6 @@ def test_what_surely_fits_does_fit(
 def test_the_decimals_of_a_quantity_count(high: int, events: int, precision: int, message: str | None) -> None:
     environment = {"a": Variable("a", Type.INT, low=Decimal(0), high=Decimal(high))}
     out = Diagnostics()
-    overflow.check(Function.SUM, FieldRef("a", Type.INT), environment, precision, events, Place(Source("", "")), out)
+    total = Aggregate(function=Function.SUM, value=FieldRef("a", Type.INT))
+    overflow.check(total, environment, precision, events, Place(Source("", "")), out)
     assert [finding.message for finding in out] == ([message] if message else [])

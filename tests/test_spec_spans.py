@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from time import process_time
 from typing import Any
 
 import pytest
@@ -73,6 +74,20 @@ def test_a_large_array_is_read_once_and_every_element_of_it_found() -> None:
     for number in (0, 1000, 1999):
         start, end = locate(text, ("x", number, "n"), VALUE, None)
         assert text[start:end] == str(number)
+
+
+@pytest.mark.parametrize("entry", ["k{} = 1", "k.k{} = 1", "k{}.k = 1"])
+def test_the_entries_of_a_large_table_are_found_in_time_that_grows_with_it(entry: str) -> None:
+    def seconds(count: int) -> float:
+        lines = [entry.format(number) for number in range(count)]
+        text = "[table]\n" + "\n".join(lines)
+        begin = process_time()
+        for line in lines:
+            start, end = locate(text, ("table", *line.split(" ")[0].split(".")), KEY, None)
+            assert text[start:end] == line.split(" ")[0].split(".")[-1]
+        return process_time() - begin
+
+    assert min(seconds(8000) for _ in range(2)) < 30 * min(seconds(1000) for _ in range(3))
 
 
 # Keys

@@ -182,6 +182,35 @@ def test_output_is_utf8_whatever_the_terminal_speaks(tmp_path: Path, format: str
     assert "größe" in done.stdout.decode("utf-8")
 
 
+# At GitHub ------------------------------------------------------------------------------------------------------
+
+
+def test_github_gets_a_summary_of_every_step(meterspec: Command, tmp_path: Path) -> None:
+    page = tmp_path / "summary.md"
+    for spec in (WARNS, CLEAN):
+        meterspec("validate", "-", "--format", "github", text=spec, GITHUB_STEP_SUMMARY=str(page))
+    hint = 'add `[families.schema.region]` with `type = "string"`'
+    assert page.read_text(encoding="utf-8") == (
+        "### meterspec: 1 warning in 1 file\n\n"
+        "| | where | finding |\n| --- | --- | --- |\n"
+        "| warning MS223 | `<stdin>:7` | `region` is not declared in family `api.call`; it is taken as an "
+        f"optional text ({hint}) |\n"
+        "### meterspec: no findings in 1 file\n\n"
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=str)
+def test_other_formats_have_no_summary(meterspec: Command, tmp_path: Path, options: list[str]) -> None:
+    meterspec("validate", "-", *options, text=WARNS, GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
+    assert not (tmp_path / "summary.md").exists()
+
+
+def test_a_summary_that_cannot_be_written_is_said(meterspec: Command, tmp_path: Path) -> None:
+    done = meterspec("validate", "-", "--format", "github", text=CLEAN, GITHUB_STEP_SUMMARY=str(tmp_path))
+    assert done.returncode == 2
+    assert "MS011" in done.stderr
+
+
 # Settings -------------------------------------------------------------------------------------------------------
 
 

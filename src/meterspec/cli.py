@@ -62,7 +62,7 @@ Paths = Annotated[
 ]
 Events = Annotated[
     list[str],
-    typer.Option("--events", metavar="FILES", help="Parquet, JSON lines or CSV; a pattern, or FAMILY=FILES."),
+    typer.Option("--events", metavar="FILES", help="Parquet, JSON lines, CSV or a store; a pattern, or FAMILY=FILES."),
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
 To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
@@ -189,6 +189,29 @@ def invoice(
 ) -> None:
     """Price what customers used, by period."""
     commands.guarded(commands.invoice, paths or [], events, customer, (start, end), format.value)
+
+
+@app.command(
+    epilog=_examples(
+        "meterspec seal events.jsonl --into sealed",
+        "meterspec seal 'events/*.parquet' --into sealed --spec specs/ --format json",
+    )
+)
+def seal(
+    events: Annotated[
+        list[str],
+        typer.Argument(metavar="FILES...", help="Parquet, JSON lines or CSV; a pattern, or FAMILY=FILES."),
+    ],
+    into: Annotated[str, typer.Option("--into", metavar="DIR", help="The store; it is made where there is none.")],
+    spec: Annotated[
+        list[str] | None,
+        typer.Option("--spec", metavar="PATH", help="The spec; the project around this folder where absent."),
+    ] = None,
+    format: Annotated[TableFormat, typer.Option(help="How counts are printed.")] = TableFormat.TABLE,
+    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+) -> None:
+    """Append event files to a store where each event is once; `--events DIR` reads it."""
+    commands.guarded(commands.seal, events, into, spec or [], format.value, threads)
 
 
 @app.command(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from meterspec.pricing import Bill
     from meterspec.revision import Revision
     from meterspec.run import Result, Run
+    from meterspec.store import Counts, Sealed
 
 __all__ = [
     "compile_",
@@ -50,6 +51,7 @@ __all__ = [
     "price",
     "run",
     "schema",
+    "seal",
     "test",
     "validate",
 ]
@@ -94,6 +96,8 @@ NO_SUCH_RULE = Rule(
 _CLEAN, _FINDINGS, _FAILED = 0, 1, 2
 _FORMAT = "METERSPEC_OUTPUT_FORMAT"
 """The environment variable that says how `validate` prints what it found."""
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The one in which GitHub names the file for what a step has to say on the page of the run."""
 
 
 class Exit(Exception):  # noqa: N818 - the end of a command, not an error of it
@@ -167,10 +171,24 @@ def validate(
         from meterspec.formats import DOCUMENTS  # noqa: PLC0415
 
         stream.write(DOCUMENTS[format](found, Path.cwd()))
+        if format == "github" and (page := os.environ.get(_STEP_SUMMARY)):
+            _add_step_summary(Path(page), found, len(files))
     if not quiet:
         sys.stderr.write(f"{len(files)} file{'s' if len(files) != 1 else ''}: {summary(found)}\n")
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         raise Exit(_FINDINGS)
+
+
+def _add_step_summary(page: Path, found: Sequence[Diagnostic], files: int) -> None:
+    """Adds the findings to the summary of the step that GitHub runs; Failure (MS011) where it cannot."""
+    from meterspec.artifacts import CANNOT_WRITE  # noqa: PLC0415
+    from meterspec.formats import step_summary  # noqa: PLC0415
+
+    try:
+        with page.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(step_summary(found, files, Path.cwd()))
+    except OSError as error:
+        raise Failure(CANNOT_WRITE, path=page, reason=error.strerror or error) from error
 
 
 def _fix(
@@ -292,6 +310,51 @@ def invoice(
         sys.stdout.write(as_json({"invoices": [_invoice_json(entry) for entry in invoices]}))
     else:
         _write_invoices(invoices)
+
+
+def seal(events: Sequence[str], folder: str, paths: Sequence[str], format: str, threads: int | None) -> None:
+    """Appends event files to a deduplicated store, and says what came of their rows."""
+    from meterspec.events import find  # noqa: PLC0415
+    from meterspec.run import engine  # noqa: PLC0415
+    from meterspec.store import seal as append  # noqa: PLC0415
+
+    program, _ = _program(collect(paths))
+    engine()
+    done = append(find(program, events), Path(folder), threads=threads)
+    for entry in done:
+        for name in entry.known:
+            sys.stderr.write(f"{printable(name)} was sealed before: nothing of it changes\n")
+        if entry.superseded:
+            words = "is" if entry.superseded == 1 else "are"
+            lost = _count(entry.superseded, "sealed row")
+            sys.stderr.write(f"{entry.family}: {lost} {words} superseded by a row that came first\n")
+    if format == "json":
+        sys.stdout.write(as_json({"store": folder, "families": [_sealed_json(entry) for entry in done]}))
+    else:
+        rows = [
+            [entry.family, words, *(str(getattr(counts, name)) for name in _COUNTS)]
+            for entry in done
+            for words, counts in (("batch", entry.batch), ("store", entry.after))
+        ]
+        sys.stdout.write(table(["family", "", *_COUNTS], rows, frozenset(range(2, 7)), _palette(sys.stdout)))
+
+
+_COUNTS = ("read", "accepted", "duplicates", "conflicts", "rejected")
+
+
+def _sealed_json(entry: Sealed) -> dict[str, object]:
+    return {
+        "family": entry.family,
+        "sealed": list(entry.new),
+        "sealed_before": list(entry.known),
+        "superseded": entry.superseded,
+        "batch": _counts_json(entry.batch),
+        "store": _counts_json(entry.after),
+    }
+
+
+def _counts_json(counts: Counts) -> dict[str, object]:
+    return {name: getattr(counts, name) for name in _COUNTS} | {"reasons": counts.reasons}
 
 
 def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
@@ -553,8 +616,8 @@ def _run(
     begins: tuple[str | None, str | None],
     threads: int | None = None,
 ) -> Run:
-    from meterspec.events import find  # noqa: PLC0415
     from meterspec.run import run as compute  # noqa: PLC0415
+    from meterspec.store import find  # noqa: PLC0415
 
     start, end = (_instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
     moment = _instant_argument("--as-of", as_of)

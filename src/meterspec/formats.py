@@ -6,15 +6,16 @@ forward slashes; lines and columns are counted from 1, columns in code points, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from meterspec import __version__
 from meterspec.diagnostics import Diagnostic, Rule, Severity
-from meterspec.render import Palette, as_json, diagnostics_json, full, printable
+from meterspec.render import Palette, as_json, diagnostics_json, full, printable, summary
 from meterspec.source import Span
 
-__all__ = ["DOCUMENTS", "NAMES", "github", "gitlab", "junit", "sarif"]
+__all__ = ["DOCUMENTS", "NAMES", "github", "gitlab", "junit", "sarif", "step_summary"]
 
 
 def json(found: Sequence[Diagnostic], root: PurePath) -> str:
@@ -66,6 +67,35 @@ def _annotation(command: str, diagnostic: Diagnostic, root: PurePath) -> str:
 
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = {**_IN_MESSAGE, **str.maketrans({":": "%3A", ",": "%2C"})}
+
+
+_MOST_ROWS = 200
+"""Findings that a summary lists: a step has 1 MiB for all of its summaries."""
+_SYMBOL = re.compile(r"([\\*_<>\[\]~])")
+
+
+def step_summary(found: Sequence[Diagnostic], files: int, root: PurePath) -> str:
+    """The findings as a table in Markdown, for the page of a run at GitHub."""
+    lines = [f"### meterspec: {summary(found)} in {files} file{'s' if files != 1 else ''}", ""]
+    if found:
+        lines += ["| | where | finding |", "| --- | --- | --- |"]
+    for diagnostic in found[:_MOST_ROWS]:
+        where = ""
+        if diagnostic.at is not None:
+            span = diagnostic.at.span()
+            where = f"`{_path(span, root)}:{span.begin.line}`"
+        cells = (f"{diagnostic.severity.value} {diagnostic.code}", _markdown(where), _markdown(_words(diagnostic)))
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(found) > _MOST_ROWS:
+        lines += ["", f"{len(found) - _MOST_ROWS} more are in the log."]
+    return "\n".join([*lines, ""])
+
+
+def _markdown(text: str) -> str:
+    """A text for a cell: what stands between backticks is code, and nothing in the rest is markup."""
+    parts = printable(text).split("`")
+    parts[::2] = [_SYMBOL.sub(r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts).replace("|", "\\|")
 
 
 # GitLab ---------------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from meterspec.cel.tree import Expr
 from meterspec.cel.types import Environment, Type, Variable
+from meterspec.records import record
 from meterspec.source import Place
 
 __all__ = [
@@ -60,7 +61,7 @@ class FieldType(StrEnum):
     TIMESTAMP = "timestamp"
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Field:
     """A field of an event."""
 
@@ -110,7 +111,7 @@ class Field:
         return self.maximum if self.maximum is not None else self.reach
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Compliance:
     """What a family, or a meter that tightens it, is bound to."""
 
@@ -121,7 +122,7 @@ class Compliance:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Family:
     """A type of event. `fields` holds every column of its log: the roles first, then the declared ones in order."""
 
@@ -186,12 +187,12 @@ class CalendarUnit(StrEnum):
     YEAR = "year"
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class BillingCycle:
     """The customer's own cycle; where none is supplied, the calendar unit in UTC that the price is for, or months."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class CalendarWindow:
     """A unit of the calendar in a time zone; weeks start on Monday."""
 
@@ -199,14 +200,14 @@ class CalendarWindow:
     timezone: str = "UTC"
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class Tumbling:
     """Windows of a fixed length, aligned to the Unix epoch."""
 
     seconds: int
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class Rolling:
     """The trailing window that ends at the as-of instant; exactly one of `seconds` and `months` is set."""
 
@@ -218,7 +219,7 @@ class Rolling:
     """The zone that months are counted and boundaries lie in."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class Lifetime:
     """All events before the as-of instant."""
 
@@ -226,14 +227,14 @@ class Lifetime:
 Window = BillingCycle | CalendarWindow | Tumbling | Rolling | Lifetime
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class FamilySource:
     """The events of one or several families."""
 
     families: tuple[str, ...]
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class RatioSource:
     """The exact ratio of two meters with the same window and groups."""
 
@@ -253,7 +254,7 @@ class Rounding(StrEnum):
     DOWN = "down"
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Aggregate:
     """What a meter does with the events it keeps."""
 
@@ -269,7 +270,7 @@ class TierMode(StrEnum):
     VOLUME = "volume"
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Tier:
     """One step of a price in major units of its currency."""
 
@@ -280,7 +281,7 @@ class Tier:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Rate:
     """The tiers for usage whose dimensions have these values."""
 
@@ -289,7 +290,7 @@ class Rate:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Credits:
     """Prepaid usage: packs that are drawn down, oldest first."""
 
@@ -310,7 +311,7 @@ class PriceModel(StrEnum):
     PREPAID = "prepaid"
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Price:
     """What usage costs in a period; amounts are exact, in major units of the currency."""
 
@@ -330,7 +331,7 @@ class Price:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """Names of what the application runs when a level is reached."""
 
@@ -339,7 +340,7 @@ class Hooks:
     on_dry: str | None = None
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Entitlement:
     """How far usage may go: `limit` is the hard cap, `brim_at` the soft one."""
 
@@ -353,7 +354,7 @@ Event = tuple[tuple[str, Scalar], ...]
 """An event of an in-spec test: its keys and values as written."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExpectedRow:
     """One row a test expects: the groups it names and the quantity."""
 
@@ -362,7 +363,7 @@ class ExpectedRow:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Example:
     """An example in the spec that is a test of it."""
 
@@ -378,7 +379,7 @@ class MeterKind(StrEnum):
     REPORTING = "reporting"
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Meter:
     """How events become a quantity for each group and window."""
 
@@ -402,7 +403,7 @@ class Meter:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Program:
     """A whole project: every file of it merged, every name resolved, every expression typed."""
 

@@ -29,10 +29,14 @@ UNKNOWN_RULE = Rule(
     bad="""
         [lint]
         MS999 = "off"
+        [meter.tokens]
+        kind = "counter"
     """,
     good="""
         [lint]
         MS223 = "off"
+        [meter.tokens]
+        kind = "counter"
     """,
 )
 LOWERED_ERROR = Rule(
@@ -45,10 +49,14 @@ LOWERED_ERROR = Rule(
     bad="""
         [lint]
         MS310 = "off"
+        [meter.tokens]
+        kind = "counter"
     """,
     good="""
         [lint]
         MS320 = "off"
+        [meter.tokens]
+        kind = "counter"
     """,
 )
 TWO_LEVELS = Rule(
@@ -61,10 +69,14 @@ TWO_LEVELS = Rule(
         [lint]
         MS223 = "off"
         undeclared-dimension = "error"
+        [meter.tokens]
+        kind = "counter"
     """,
     good="""
         [lint]
         MS223 = "error"
+        [meter.tokens]
+        kind = "counter"
     """,
 )
 NO_REASON = Rule(

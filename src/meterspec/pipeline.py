@@ -84,17 +84,15 @@ def compile_program(
     """Every artefact of a program, the manifest last; reports MS6xx for what a target cannot express, and then
     gives none."""
     from meterspec.backends import manifest, stripe  # noqa: PLC0415 - backends are imported when asked for
-    from meterspec.backends.base import unsupported  # noqa: PLC0415
 
     artifacts: list[Artifact] = []
     if "sql" in targets:
         from meterspec.backends import sql  # noqa: PLC0415
 
         for dialect in dialects:
-            backend = sql.backend(dialect)
-            unsupported(backend, program.meters, out)
+            sql.check(program, program.meters, dialect, out)
             if not out.has_errors:
-                artifacts += backend.emit(program)
+                artifacts += sql.backend(dialect).emit(program)
     if "stripe" in targets:
         stripe.check(program, out)
         if not out.has_errors:

@@ -11,19 +11,29 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from meterspec.backends.base import unsupported
-from meterspec.backends.sql import DIALECTS, backend, events_views, meter_view, needs_as_of
+from meterspec.backends.sql import (
+    AS_OF,
+    CYCLES,
+    DIALECTS,
+    Between,
+    check,
+    events_views,
+    meter_view,
+    needs_as_of,
+    scan_view,
+    scans,
+)
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
-from meterspec.backends.sql.meters import AS_OF, CYCLES
 from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.events import ROW, EventFiles, Ignored, load
-from meterspec.ir import Family, Meter, Program, Scalar
+from meterspec.ir import Family, Meter, Program, RatioSource, Scalar
+from meterspec.store import Counts, SealedEvents, define, held
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Quality", "Reject", "Result", "Run", "run"]
+__all__ = ["Quality", "Reject", "Result", "Run", "engine", "run"]
 
 NO_ENGINE = Rule(
     code="MS012",
@@ -101,56 +111,63 @@ class Run:
 
 def run(
     program: Program,
-    events: Sequence[EventFiles],
+    events: Sequence[EventFiles | SealedEvents],
     out: Diagnostics,
     *,
     meters: Sequence[str] = (),
     as_of: datetime | Sequence[datetime] | None = None,
     begins: tuple[datetime | None, datetime | None] = (None, None),
+    between: tuple[datetime, datetime] | None = None,
+    cycles: Sequence[tuple[str, datetime, datetime]] = (),
+    fill: bool = False,
     threads: int | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
     With several `as_of` instants, windows that end there are computed for each. `begins` selects the windows that begin
-    in [from, to); `threads` limits the engine, and changes no result. Reports MS600 for a meter the embedded engine
+    in [from, to); `between` is one window that takes the place of every meter's own; `cycles` are billing cycles, each
+    of a customer; `fill` adds the windows in which a group has no event. `threads` limits the engine, and changes no
+    result. Reports MS600 for a meter the embedded engine
     cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
     """
-    duckdb = _engine()
+    duckdb = engine()
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
     computed = [m for m in chosen if all(family.name in given for family in program.families_of(m))]
-    unsupported(backend("duckdb"), tuple(computed), out)
+    check(program, computed, "duckdb", out)
     if out.has_errors:
         return Run(as_of=None)
-    with duckdb.connect() as connection:
+    with held(events), duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         if threads is not None:
             connection.execute(f"SET threads = {threads:d}")
-        ignored = [load(connection, files) for files in events]
+        ignored = []
+        sealed: dict[str, Counts] = {}
         for files in events:
+            if isinstance(files, SealedEvents):
+                sealed[files.family.name], keys = define(connection, files)
+                ignored.append(Ignored(files.family.name, keys))
+                continue
+            ignored.append(load(connection, files))
             for view in events_views(files.family, DIALECTS["duckdb"]):
                 _define(connection, view.name, view.select, "TABLE" if view.name == files.family.sql_name else "VIEW")
         if as_of is None:
             as_of = _just_after_newest(connection, [files.family for files in events]) or ()
         ends = [as_of] if isinstance(as_of, datetime) else as_of
-        _define_inputs(connection, ends)
-        results = []
-        for meter in computed:
-            view = meter_view(program, meter, DIALECTS["duckdb"])
-            _define(connection, view.name, view.select, "VIEW")
-            results += _results(connection, meter, begins)
+        _define_inputs(connection, ends, cycles)
+        results = _computed(connection, program, computed, begins, between, fill)
         return Run(
             as_of=max(ends, default=None),
             uses_as_of=any(needs_as_of(meter) for meter in computed),
             results=results,
-            quality=[_quality(connection, files.family) for files in events],
+            quality=[_quality(connection, files.family, sealed.get(files.family.name)) for files in events],
             rejects=[reject for files in events for reject in _rejects(connection, files.family)],
             ignored=[entry for entry in ignored if entry.keys],
             skipped=[meter.name for meter in chosen if meter not in computed],
         )
 
 
-def _engine() -> ModuleType:
+def engine() -> ModuleType:
     """The embedded engine; 100 ms that only a run pays. Raises `Failure` with MS012 where it is not installed."""
     try:
         import duckdb  # noqa: PLC0415
@@ -167,14 +184,54 @@ def _sql(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _define_inputs(connection: DuckDBPyConnection, ends: Sequence[datetime]) -> None:
+def _computed(
+    connection: DuckDBPyConnection,
+    program: Program,
+    meters: Sequence[Meter],
+    begins: tuple[datetime | None, datetime | None],
+    between: tuple[datetime, datetime] | None,
+    fill: bool,
+) -> list[Result]:
+    """The rows of meters, each scan of the events made once."""
+    dialect = DIALECTS["duckdb"]
+    window = Between(_micros(between[0]), _micros(between[1])) if between else None
+    passes = scans(program, _with_parts(program, meters), window)
+    for scan in passes:
+        view = scan_view(program, scan, dialect, fill=fill)
+        _define(connection, view.name, view.select, "TABLE")
+    results = []
+    for meter in meters:
+        view = meter_view(program, meter, passes, dialect, fill=fill)
+        _define(connection, view.name, view.select, "VIEW")
+        results += _results(connection, meter, begins)
+    return results
+
+
+def _with_parts(program: Program, meters: Sequence[Meter]) -> list[Meter]:
+    """The meters, and those that their ratios are made of."""
+    found: dict[str, Meter] = {}
+    for meter in meters:
+        if isinstance(meter.source, RatioSource):
+            for name in (meter.source.numerator, meter.source.denominator):
+                found[name] = program.meter(name)
+        else:
+            found[meter.name] = meter
+    return list(found.values())
+
+
+def _define_inputs(
+    connection: DuckDBPyConnection, ends: Sequence[datetime], cycles: Sequence[tuple[str, datetime, datetime]]
+) -> None:
     connection.execute(
         f"CREATE TABLE {CYCLES} (customer_id VARCHAR, cycle_start TIMESTAMPTZ, cycle_end TIMESTAMPTZ);"
         f"CREATE TABLE {AS_OF} (as_of TIMESTAMPTZ)"
     )
+    instant = "make_timestamp(?) AT TIME ZONE 'UTC'"
     for end in ends:
-        micros = (end - _EPOCH) // timedelta(microseconds=1)
-        connection.execute(f"INSERT INTO {AS_OF} VALUES (make_timestamp(?) AT TIME ZONE 'UTC')", [micros])  # noqa: S608
+        connection.execute(f"INSERT INTO {AS_OF} VALUES ({instant})", [_micros(end)])  # noqa: S608 - our own names
+    if cycles:
+        rows = [(customer, _micros(start), _micros(end)) for customer, start, end in cycles]
+        connection.executemany(f"INSERT INTO {CYCLES} VALUES (?, {instant}, {instant})", rows)  # noqa: S608
 
 
 def _just_after_newest(connection: DuckDBPyConnection, families: Sequence[Family]) -> datetime | None:
@@ -186,6 +243,10 @@ def _just_after_newest(connection: DuckDBPyConnection, families: Sequence[Family
         if row is not None and row[0] is not None:
             newest.append(int(row[0]))
     return _instant(max(newest) + 1) if newest else None
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _instant(micros: int) -> datetime:
@@ -206,8 +267,7 @@ def _results(
     query = exp.select(start, end, b.column("quantity"), b.column("events"), *groups).from_(b.table(meter.sql_name))
     for bound, kind in zip(begins, (exp.GTE, exp.LT), strict=True):
         if bound is not None:
-            micros = (bound - _EPOCH) // timedelta(microseconds=1)
-            query = query.where(b.binary(kind, start.copy(), b.number(micros)))
+            query = query.where(b.binary(kind, start.copy(), b.number(_micros(bound))))
     order = [exp.Ordered(this=node.copy(), nulls_first=False) for node in (start, end, *groups)]
     query = query.order_by(*order)
     return [
@@ -224,7 +284,17 @@ def _results(
     ]
 
 
-def _quality(connection: DuckDBPyConnection, family: Family) -> Quality:
+def _quality(connection: DuckDBPyConnection, family: Family, sealed: Counts | None) -> Quality:
+    if sealed is not None:
+        return Quality(
+            family=family.name,
+            read=sealed.read,
+            accepted=sealed.accepted,
+            duplicates=sealed.duplicates,
+            conflicts=sealed.conflicts,
+            rejected=sealed.rejected,
+            reasons=sealed.reasons,
+        )
     reason = b.column(REJECT_REASON)
     counts = exp.select(reason, b.count_all()).from_(b.table(family.checked)).group_by(reason.copy())
     by_reason = {row[0]: int(row[1]) for row in connection.execute(_sql(counts)).fetchall()}

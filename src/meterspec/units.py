@@ -428,8 +428,14 @@ _ENDINGS = {
 
 
 def suggested(name: str) -> str | None:
-    """The unit that the name of a field ends in: `ms` for `duration_ms`; None where it ends in none."""
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().strip("_").split("_")
+    """The unit that the name of a field ends in: `ms` for `duration_ms`; None where it ends in none, or in one of two,
+    as `totalkWh` does."""
+    capital = re.search(r"[A-Za-z0-9]([a-z][A-Z][a-z]*)_*\Z", name)
+    if capital and capital[1] in _symbols():
+        return None
+    parts = name.strip("_").split("_")
+    spaced = [part if part in _symbols() else re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", part) for part in parts]
+    words = "_".join(spaced).lower().split("_")
     carbon = not _CARBON.isdisjoint(words)
     if words[-1] in {"co2", "co2e", "co2eq"}:
         words.pop()

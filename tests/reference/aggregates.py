@@ -149,7 +149,8 @@ def _measure_events(run: _Run, meter: ir.Meter) -> dict[Cell, _Result]:
                 cells[span, group] = holding
     else:
         for event in kept:
-            for span in overlapping(_window(meter, run.inputs), event.time, event.time, event.customer, run.inputs):
+            own = _window(meter, run.inputs)
+            for span in overlapping(own, event.time, event.time, event.customer, run.inputs, outside=True):
                 cells.setdefault((span, _group(meter, event)), []).append(event)
     if run.fill:
         for cell in _all_cells(run, meter, events):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,7 +14,7 @@ from meterspec import ir
 
 from .values import MICROSECOND, SECOND, add_months, micros, moment
 
-__all__ = ["EVER", "Inputs", "Span", "overlapping"]
+__all__ = ["EVER", "Inputs", "Span", "named_zone", "overlapping"]
 
 
 EVER = micros(datetime(1, 1, 1, tzinfo=UTC))
@@ -33,27 +35,36 @@ class Inputs:
 
     as_of: int
     cycles: tuple[tuple[str, Span], ...] = ()
-    """Customers and their billing cycles; none supplied, every customer's cycles are calendar months, or anchored."""
+    """Customers and their billing cycles. What lies outside a customer's cycles counts in its calendar period; a value
+    that is held does so only for customers without any cycle."""
     anchor: datetime | None = None
     """Billing cycles are months counted from here."""
     range: Span | None = None
     """The one window that takes the place of every meter's own."""
 
 
-def overlapping(window: ir.Window, first: int, last: int, customer: str | None, inputs: Inputs) -> Iterator[Span]:
-    """Every window that begins by `last` and ends after `first`, in order: with `last` = `first`, those it lies in."""
+def overlapping(
+    window: ir.Window, first: int, last: int, customer: str | None, inputs: Inputs, *, outside: bool = False
+) -> Iterator[Span]:
+    """Every window that begins by `last` and ends after `first`, in order: with `last` = `first`, those it lies in.
+
+    `outside` says that what lies in none of the customer's own cycles counts in its calendar period.
+    """
     if inputs.range is not None:
         return _among([inputs.range], first, last)
     match window:
-        case ir.BillingCycle() if inputs.cycles:
-            return _among(_cycles_of(customer, inputs), first, last)
+        case ir.BillingCycle() if _cycles_of(customer, inputs):
+            own = list(_among(_cycles_of(customer, inputs), first, last))
+            if own or not outside:
+                return iter(own)
+            return _partition(lambda at: _calendar(at, ir.CalendarUnit.MONTH, UTC_ZONE), first, last)
         case ir.BillingCycle() if inputs.anchor is not None:
             anchor = inputs.anchor
             return _partition(lambda at: _anchored_month(at, anchor), first, last)
         case ir.BillingCycle():
             return _partition(lambda at: _calendar(at, ir.CalendarUnit.MONTH, UTC_ZONE), first, last)
         case ir.CalendarWindow(unit, timezone):
-            zone = ZoneInfo(timezone)
+            zone = named_zone(timezone)
             return _partition(lambda at: _calendar(at, unit, zone), first, last)
         case ir.Tumbling(seconds):
             return _partition(lambda at: _fixed(at, seconds * SECOND), first, last)
@@ -63,6 +74,13 @@ def overlapping(window: ir.Window, first: int, last: int, customer: str | None, 
             return _series(window, window.every, first, last, inputs.as_of)
         case ir.Lifetime():
             return _among([Span(EVER, inputs.as_of)], first, last)
+
+
+@cache
+def named_zone(name: str) -> ZoneInfo:
+    """A time zone of the package's tz database, whatever the machine has."""
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, name)
 
 
 def _among(spans: Iterable[Span], first: int, last: int) -> Iterator[Span]:
@@ -104,17 +122,22 @@ def _fixed(at: int, length: int) -> Span:
 
 def _trailing(window: ir.Rolling, end: int) -> Span:
     if window.months is not None:
-        return Span(micros(add_months(moment(end), -window.months)), end)
+        zone = named_zone(window.timezone)
+        local = add_months(moment(end).astimezone(zone).replace(tzinfo=None), -window.months)
+        if local.time() == time():
+            return Span(_midnight(local.date(), zone), end)
+        return Span(micros(local.replace(tzinfo=zone, fold=0)), end)
     assert window.seconds is not None
     return Span(end - window.seconds * SECOND, end)
 
 
 def _series(window: ir.Rolling, every: ir.CalendarUnit, first: int, last: int, as_of: int) -> Iterator[Span]:
-    """The windows that end at a boundary of the unit in UTC, up to as-of."""
-    end = _calendar(first, every, UTC_ZONE).end
+    """The windows that end at a boundary of the unit, up to as-of."""
+    zone = named_zone(window.timezone)
+    end = _calendar(first, every, zone).end
     while end <= as_of and (span := _trailing(window, end)).start <= last:
         yield span
-        end = _calendar(end, every, UTC_ZONE).end
+        end = _calendar(end, every, zone).end
 
 
 # -- the calendar of a zone

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from meterspec.cel.tree import Call, walk
+from meterspec.cel.tree import Call, Expr, walk
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import (
     BillingCycle,
@@ -22,8 +22,9 @@ from meterspec.ir import (
     Tumbling,
 )
 from meterspec.source import Place
+from meterspec.zones import is_uneven, zone
 
-__all__ = ["UNSUPPORTED", "Artifact", "Backend", "Feature", "needs", "unsupported"]
+__all__ = ["UNSUPPORTED", "Artifact", "Backend", "Feature", "expressions", "needs", "unsupported"]
 
 UNSUPPORTED = Rule(
     code="MS600",
@@ -64,6 +65,7 @@ class Feature(StrEnum):
     ROLLING_SERIES = "a series of rolling windows"
     LIFETIME = "a lifetime window"
     LOCAL_TIME = "a getter of a timestamp in a time zone"
+    UNEVEN_CLOCK = "windows by the hour in a zone whose clock is set by half an hour"
 
 
 def needs(meter: Meter) -> Iterator[tuple[Feature, Place | None]]:
@@ -75,9 +77,8 @@ def needs(meter: Meter) -> Iterator[tuple[Feature, Place | None]]:
             return
         case FamilySource(families) if len(families) > 1:
             yield Feature.SEVERAL_FAMILIES, at and at / "source" / "families"
-    value = meter.aggregate.value if meter.aggregate is not None else None
-    for expr, place in ((meter.filter, at and at / "filter"), (value, at and at / "aggregate" / "value")):
-        if expr is not None and any(isinstance(n, Call) and n.overload.endswith("_with_tz") for n in walk(expr)):
+    for expr, place in expressions(meter):
+        if any(isinstance(n, Call) and n.overload.endswith("_with_tz") for n in walk(expr)):
             yield Feature.LOCAL_TIME, place
     if meter.aggregate is not None:
         yield Feature[Function(meter.aggregate.function).name], at and at / "aggregate" / "fn"
@@ -87,14 +88,18 @@ def needs(meter: Meter) -> Iterator[tuple[Feature, Place | None]]:
             yield Feature.BILLING_CYCLE, window
         case CalendarWindow(timezone="UTC"):
             yield Feature.CALENDAR, window
-        case CalendarWindow():
+        case CalendarWindow(unit, timezone):
             yield Feature.TIME_ZONE, window
+            if is_uneven(unit.value, zone(timezone)):
+                yield Feature.UNEVEN_CLOCK, window
         case Tumbling():
             yield Feature.TUMBLING, window
-        case Rolling(every=every, timezone=zone):
+        case Rolling(every=every, timezone=timezone):
             yield Feature.ROLLING if every is None else Feature.ROLLING_SERIES, window
-            if zone != "UTC":
+            if timezone != "UTC":
                 yield Feature.TIME_ZONE, window
+                if every is not None and is_uneven(every.value, zone(timezone)):
+                    yield Feature.UNEVEN_CLOCK, window
         case Lifetime():
             yield Feature.LIFETIME, window
 
@@ -106,11 +111,26 @@ class Backend:
     name: str
     supports: frozenset[Feature]
     emit: Callable[[Program], Iterator[Artifact]]
+    lacks: Callable[[Call], str | None] = lambda _: None
+    """What of a call of the expression language it cannot keep the meaning of, in words."""
 
 
-def unsupported(backend: Backend, meters: tuple[Meter, ...], out: Diagnostics) -> None:
-    """Reports MS600 at each place of the meters that asks for a feature the backend lacks."""
+def unsupported(backend: Backend, meters: Sequence[Meter], out: Diagnostics) -> None:
+    """Reports MS600 at each place of the meters that asks for something the backend cannot express."""
     for meter in meters:
         for feature, at in needs(meter):
             if feature not in backend.supports:
                 out.report(UNSUPPORTED, at=at, target=backend.name, feature=feature.value, meter=meter.name)
+        for expr, at in expressions(meter):
+            calls = (node for node in walk(expr) if isinstance(node, Call))
+            for words in dict.fromkeys(filter(None, map(backend.lacks, calls))):
+                out.report(UNSUPPORTED, at=at, target=backend.name, feature=words, meter=meter.name)
+
+
+def expressions(meter: Meter) -> Iterator[tuple[Expr, Place | None]]:
+    """The filter and the value of a meter, each with its place."""
+    at = meter.origin
+    value = meter.aggregate.value if meter.aggregate is not None else None
+    for expr, place in ((meter.filter, at and at / "filter"), (value, at and at / "aggregate" / "value")):
+        if expr is not None:
+            yield expr, place

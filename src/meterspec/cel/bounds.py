@@ -11,8 +11,9 @@ from typing import Any
 
 from meterspec.cel.evaluate import DIVISION_SCALE, constant, quotient, round_half_up
 from meterspec.cel.lexer import MAX_INT, MIN_INT
-from meterspec.cel.tree import Call, Expr, FieldRef, Literal, node
+from meterspec.cel.tree import Call, Expr, FieldRef, Literal
 from meterspec.cel.types import Environment, Type
+from meterspec.records import record
 
 __all__ = ["NO_FACTS", "Facts", "Interval", "Memo", "bounds", "facts", "outcome", "present", "unwidened"]
 
@@ -46,7 +47,7 @@ GETTER_BOUNDS = {
 LENGTHS = {"duration_to_hours": 3_600_000_000, "duration_to_minutes": 60_000_000, "duration_to_seconds": 1_000_000}
 
 
-@node
+@record(frozen=True, slots=True)
 class Interval:
     """The numbers from `low` to `high`, both included; None means no bound. Times are in microseconds."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from meterspec.cel.examples import filter_spec, value_spec
 from meterspec.cel.lexer import MAX_INT, MIN_INT, Problem, fits_decimal, short
@@ -20,6 +21,7 @@ __all__ = [
     "timestamp_constant",
     "timestamp_text",
     "zone_constant",
+    "zone_names",
 ]
 
 BAD_TIMESTAMP = Rule(
@@ -68,7 +70,6 @@ INSTANT = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0
 LENGTH = r"[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:h|ms|us|µs|μs|ns|m|s))+"
 PIECE = r"([0-9.]+)([a-zµμ]+)"
 OFFSET = r"[-+]?(?:0[0-9]|1[0-4]):[0-5][0-9]"
-ZONE_NAME = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*"
 MICROSECONDS = {
     "h": Decimal(3_600_000_000),
     "m": Decimal(60_000_000),
@@ -81,8 +82,8 @@ MICROSECONDS = {
 }
 LONGEST = 315_576_000_000 * 1_000_000
 """Ten thousand years, the longest duration of CEL."""
-NOT_ZONES = frozenset(("localtime", "posixrules", "Factory"))
-"""Files beside the zones that mean something else on every machine."""
+NO_ZONE = "Factory"
+"""What the tz database calls the zone of a machine that nobody has set up."""
 
 
 def timestamp_constant(text: str, start: int, end: int) -> int:
@@ -160,6 +161,14 @@ def duration_text(microseconds: int) -> str:
     return f"{'-' if microseconds < 0 else ''}{seconds}{decimals}s"
 
 
+@cache
+def zone_names() -> frozenset[str]:
+    """The zones of the tz database that comes with the package; that of the system may be of another year."""
+    from importlib.resources import files  # noqa: PLC0415 - 30 ms, only where a zone is named
+
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {NO_ZONE}
+
+
 def zone_constant(text: str, start: int, end: int) -> str | None:
     """A zone as backends get it: an IANA name or an offset with its sign; None for UTC. Raises Problem (MS332)."""
     if re.fullmatch(OFFSET, text):
@@ -167,24 +176,15 @@ def zone_constant(text: str, start: int, end: int) -> str | None:
         return None if signed[1:] == "00:00" else signed
     if text in ("UTC", "Etc/UTC", "Z"):
         return None
-    if len(text) <= 100 and re.fullmatch(ZONE_NAME, text) and text not in NOT_ZONES:
-        from zoneinfo import ZoneInfo  # noqa: PLC0415 - only where a zone is named
-
-        try:
-            ZoneInfo(text)
-        except (KeyError, ValueError, OSError):
-            pass
-        else:
-            return text
+    if text in zone_names():
+        return text
     raise Problem(BAD_ZONE, start, end, zone_hint(text), text=short(text))
 
 
 def zone_hint(text: str) -> str:
     if re.fullmatch(r"[-+]?[0-9]{1,2}(?::?[0-9]{2})?", text):
         return "write an offset like `-05:00`, at most 14 hours"
-    from zoneinfo import available_timezones  # noqa: PLC0415 - 40 ms, only once something is wrong
-
-    zones = sorted(available_timezones()) if len(text) <= 100 else []
+    zones = sorted(zone_names()) if len(text) <= 100 else []
     town = text.rpartition("/")[2].replace(" ", "_").lower()
     near = [name for name in zones if name.rpartition("/")[2].lower() == town and "/" in name]
     hint = f"did you mean `{near[0]}`?" if near else did_you_mean(text, zones) if "/" in text else None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor, trunc
 from typing import Any
 
@@ -107,15 +108,18 @@ def remainder(left: int, right: int) -> int:
     return left - right * quotient(left, right)
 
 
+@cache
 def zone(text: str) -> tzinfo:
     """The zone of a checked name or offset."""
     if text[-3:-2] == ":":
         sign = -1 if text.startswith("-") else 1
         hours, minutes = text.lstrip("+-").split(":")
         return timezone(sign * timedelta(hours=int(hours), minutes=int(minutes)))
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only where a zone is named
+    from importlib.resources import files  # noqa: PLC0415 - only where a zone is named
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
 
-    return ZoneInfo(text)
+    with files("tzdata").joinpath("zoneinfo", *text.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, text)
 
 
 PARTS: dict[str, Callable[[datetime], int]] = {

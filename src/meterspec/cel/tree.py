@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
-from typing import TypeVar, dataclass_transform
 
 from meterspec.cel.types import Type
+from meterspec.records import record
 
 __all__ = ["Call", "Expr", "FieldRef", "ListOf", "Literal", "walk"]
 
-T = TypeVar("T")
 
-
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def node(cls: type[T]) -> type[T]:
-    """A dataclass that is frozen for the type checker; enforcing it while running would make a node cost five times
-    as much, and nodes are most of what checking an expression costs."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
-
-
-@node
+@record(frozen=True, slots=True)
 class Literal:
     """A constant. A timestamp is microseconds since 1970-01-01 UTC, a duration is microseconds."""
 
@@ -31,7 +22,7 @@ class Literal:
     """The characters of the expression's text it came from: start, and end not included."""
 
 
-@node
+@record(frozen=True, slots=True)
 class FieldRef:
     """A field of the event."""
 
@@ -40,7 +31,7 @@ class FieldRef:
     at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
 
 
-@node
+@record(frozen=True, slots=True)
 class ListOf:
     """A list literal; only ever the right side of `in`."""
 
@@ -49,7 +40,7 @@ class ListOf:
     at: tuple[int, int] = field(default=(0, 0), compare=False, repr=False)
 
 
-@node
+@record(frozen=True, slots=True)
 class Call:
     """An operator or function, resolved to one overload: every backend dispatches on `overload`, never on a symbol."""
 
@@ -72,8 +63,8 @@ def walk(expr: Expr) -> Iterator[Expr]:
         yield node
         match node:
             case Call():
-                todo.extend(reversed(node.args))
+                todo += node.args[::-1]
             case ListOf():
-                todo.extend(reversed(node.items))
+                todo += node.items[::-1]
             case Literal() | FieldRef():
                 pass

@@ -14,13 +14,30 @@ from meterspec.cel.types import Environment
 from meterspec.check import families as _families
 from meterspec.check import meters as _meters
 from meterspec.check.names import Names, sql_name
-from meterspec.diagnostics import Diagnostics, corrections, did_you_mean
+from meterspec.diagnostics import Diagnostics, Rule, Severity, corrections, did_you_mean
 from meterspec.ir import Family, Meter, Program
 from meterspec.source import Place, Source
 from meterspec.spec.shape import Document
 from meterspec.spec.shape import Meter as WrittenMeter
 
 __all__ = ["check"]
+
+NOTHING_DECLARED = Rule(
+    code="MS203",
+    slug="nothing-declared",
+    title="A spec without a family or a meter",
+    message="there is nothing to meter: the spec declares no family and no meter",
+    why="It passes every check because there is nothing to check. A spec that is empty is most often the wrong file.",
+    severity=Severity.WARNING,
+    bad="""
+        meterspec = 1
+    """,
+    good="""
+        meterspec = 1
+        [meter.tokens]
+        kind = "counter"
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,9 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
 
     What has no meaning is left out of the program, so it is only whole where no error was reported.
     """
+    if files and not any(document.families or document.meters or document.meter for _, document in files):
+        hint = "declare what happens under `[[families]]` and what is counted under `[[meters]]`"
+        out.report(NOTHING_DECLARED, at=Place(files[0][0], ("meterspec",)), hint=hint)
     names = Names(out)
     families = _declared_families(files, names, out)
     long_form = [
@@ -67,11 +87,11 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
                 continue  # another family has the name, which was reported
             meters[name] = over_families[name] = _meters.short_meter(name, short, at, family, out)
     ratios = {written.meter.name for written in long_form if written.meter.source.kind == "ratio"}
+    unusable = meters.keys() - over_families.keys()
     for written in long_form:
         name = written.meter.name
         if name in ratios and meters[name] is None:
-            unusable = meters.keys() - over_families.keys()
-            meters[name] = _meters.ratio(written.meter, written.at, over_families, ratios, unusable, out)
+            meters[name] = _meters.ratio(written.meter, written.at, families, over_families, ratios, unusable, out)
     return Program(
         families=tuple(families.values()), meters=tuple(meter for meter in meters.values() if meter is not None)
     )

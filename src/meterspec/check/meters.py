@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -444,18 +444,22 @@ def meter(
     unread = kept is None and written.filter is not None  # what it would have proved of the value is not missed as well
     out.extend(d for d in found if not (unread and d.rule in cel.GUARDED))
     if aggregate is not None and aggregate.value is not None:
-        most = max(family.max_events for family in members)
+        most = _budget(members)
         place, value = at / "aggregate" / "value", aggregate.value
-        later.append(
-            partial(overflow.check, aggregate.function, value, environment, written.precision, most, place, out)
-        )
+        later.append(partial(overflow.check, aggregate, environment, written.precision, most, place, out))
         later.append(partial(overflow.check_comparisons, value, environment, place, out))
     later.append(partial(units.check, written.name, written.unit, kept, aggregate, members, at, out))
     return _meter(written, at, source, members, kept, aggregate, groups, environment, out)
 
 
 def ratio(
-    written: shape.Meter, at: Place, meters: Mapping[str, Meter], ratios: Set[str], unusable: Set[str], out: Diagnostics
+    written: shape.Meter,
+    at: Place,
+    families: Mapping[str, Family],
+    meters: Mapping[str, Meter],
+    ratios: Set[str],
+    unusable: Set[str],
+    out: Diagnostics,
 ) -> Meter | None:
     """The meaning of a `[[meters]]` table whose source is a ratio.
 
@@ -491,7 +495,18 @@ def ratio(
         out.report(RATIO_PARTS, at=at / "source", hint=f"give both the same `{key}`", message=message)
         return None
     units.check_ratio(written.name, written.unit, above, below, at, out)
+    sides = []
+    for part in parts:
+        assert isinstance(part.source, FamilySource)
+        members = tuple(families[name] for name in part.source.families)
+        sides.append((part, variables(members), _budget(members)))
+    overflow.check_ratio(written.name, written.precision, sides, at / "source", out)
     return _meter(written, at, source, (), None, None, above.group_by, {}, out, like=above)
+
+
+def _budget(families: Sequence[Family]) -> int:
+    """The most events that a result over these families is made of."""
+    return max(family.max_events for family in families)
 
 
 def short_meter(name: str, written: shape.ShortMeter, at: Place, family: Family, out: Diagnostics) -> Meter:
@@ -707,9 +722,10 @@ def _aggregate(
         hint = 'add `per = "hour"`: the quantity is in value-units times this'
         out.report(AGGREGATE_KEY, at=at / "fn", hint=hint, fn=function.value, fault="needs a `per`")
     elif function is not Function.TIME_WEIGHTED and written.per is not None:
-        out.report(AGGREGATE_KEY, at=(at / "per").key(), fn=function.value, fault="takes no `per`")
-    elif written.per in {"month", "quarter", "year"}:
-        hint = 'write `per = "hour"` or `per = "day"`'
+        hint = "leave it out; only TIME_WEIGHTED adds up values over time"
+        out.report(AGGREGATE_KEY, at=(at / "per").key(), hint=hint, fn=function.value, fault="takes no `per`")
+    elif written.per is not None and CalendarUnit(written.per) not in overflow.PER:
+        hint = 'write "minute", "hour", "day" or "week"'
         fault = f"cannot be per {written.per}: its length differs"
         out.report(AGGREGATE_KEY, at=at / "per", hint=hint, fn=function.value, fault=fault)
     per = CalendarUnit(written.per) if written.per else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,10 +12,11 @@ from meterspec.cel.printer import show
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment, Type
 from meterspec.diagnostics import Diagnostics, Rule
-from meterspec.ir import Function
+from meterspec.ir import Aggregate, CalendarUnit, Function, Meter
+from meterspec.records import record
 from meterspec.source import Place
 
-__all__ = ["LIMIT", "check", "check_comparisons"]
+__all__ = ["LIMIT", "PER", "check", "check_comparisons", "check_ratio"]
 
 OVERFLOW = Rule(
     code="MS350",
@@ -47,32 +48,69 @@ OVERFLOW = Rule(
 LIMIT = 10**38 - 1
 """The greatest whole number of DECIMAL(38, 0)."""
 
-_LONGEST_WINDOW = 200 * 366 * 86_400 * 10**6
-"""Microseconds of the longest stretch a TIME_WEIGHTED quantity is taken over."""
+_LONGEST_WINDOW = 9999 * 366 * 86_400 * 10**6
+"""Microseconds of the longest window, a lifetime: every instant is in the years 1 to 9999."""
 
-
-_LONGEST_PER = 7 * 86_400 * 10**6
-"""Microseconds of the longest unit that a TIME_WEIGHTED quantity is per."""
+PER = {
+    CalendarUnit.MINUTE: 60 * 10**6,
+    CalendarUnit.HOUR: 3600 * 10**6,
+    CalendarUnit.DAY: 86_400 * 10**6,
+    CalendarUnit.WEEK: 7 * 86_400 * 10**6,
+}
+"""Microseconds of what a TIME_WEIGHTED quantity can be per: the units that have one length."""
 
 
 def check(
-    function: Function,
-    value: Expr,
-    environment: Environment,
-    precision: int,
-    events: int,
-    at: Place,
-    out: Diagnostics,
+    aggregate: Aggregate, environment: Environment, precision: int, events: int, at: Place, out: Diagnostics
 ) -> None:
-    """Reports MS350 once, for the first number on the way that may not fit."""
-    if value.type not in _NUMBERS:
+    """Reports MS350 once, for the first number on the way to a quantity that may not fit.
+
+    `events` is the most that one result is made of.
+    """
+    function, value = aggregate.function, aggregate.value
+    if value is None or value.type not in _NUMBERS:
         return
     if function in {Function.SUM, Function.AVG} and _surely_fits(function, value, environment, precision, events):
         return
-    number = exact.scaled(value, environment)
-    for what, most in _steps(function, number, precision, events):
+    for what, most in _steps(aggregate, environment, precision, events):
         if most > LIMIT:
             out.report(OVERFLOW, at=at, hint=_hint(value, environment), what=what, digits=len(str(most)))
+            return
+
+
+def check_ratio(
+    meter: str, precision: int, sides: Sequence[tuple[Meter, Environment, int]], at: Place, out: Diagnostics
+) -> None:
+    """Reports MS350 once about a ratio, unless one of its two meters may not fit by itself.
+
+    Each comes with what its value can name, and the most events that one result is made of.
+    """
+    totals, values = [], []
+    for side, environment, events in sides:
+        if side.aggregate is None:
+            return  # it was reported
+        if any(most > LIMIT for _, most in _steps(side.aggregate, environment, side.precision, events)):
+            return
+        total = _total(side.aggregate, environment, events)
+        totals.append(total)
+        if side.aggregate.value is not None and not _counts(side.aggregate):
+            values.append((total.most, side.aggregate.value, environment))
+    above, below = totals
+    quotient = _Total(
+        what="the numerator",
+        ratio=above.ratio / below.ratio,
+        each=above.each * below.by,
+        most=above.most * below.by,
+        by=below.most * above.by,
+    )
+    steps = [(quotient.what, quotient.most), ("the denominator", quotient.by), *_division(quotient, precision)]
+    for what, most in steps:
+        if most > LIMIT:
+            hint = None
+            if values:
+                _, value, environment = max(values, key=lambda each: each[0])
+                hint = _hint(value, environment)
+            out.report(OVERFLOW, at=at, hint=hint, what=f"{what} of ratio `{meter}`", digits=len(str(most)))
             return
 
 
@@ -81,14 +119,13 @@ def check_comparisons(expr: Expr, environment: Environment, at: Place, out: Diag
     for node in walk(expr):
         if not isinstance(node, Call) or node.overload not in _COMPARISONS:
             continue
-        if all(isinstance(side, FieldRef | Literal) and side.type is Type.INT for side in node.args):
-            continue  # two numbers of 64 bits
-        items = node.args[1].items if isinstance(node.args[1], ListOf) else node.args[1:]
-        for other in items:
-            pair = (node.args[0], other)
-            if not all(side.type in _NUMBERS for side in pair) or _surely_comparable(*pair, environment):
+        left, right = node.args
+        if left.type not in _NUMBERS or (_is_whole(left) and _is_whole(right)):
+            continue
+        for other in right.items if isinstance(right, ListOf) else (right,):
+            if other.type not in _NUMBERS or _surely_comparable(left, other, environment):
                 continue
-            one, two = (exact.scaled(side, environment) for side in pair)
+            one, two = (exact.scaled(side, environment) for side in (left, other))
             _, *sides = exact.common(one, two)
             most = max(_magnitude(part) for side in sides for part in _nodes(side))
             if most > LIMIT:
@@ -96,6 +133,11 @@ def check_comparisons(expr: Expr, environment: Environment, at: Place, out: Diag
                 at_node = at.within(*node.at)
                 out.report(OVERFLOW, at=at_node, hint=_hint(node, environment), what=what, digits=len(str(most)))
                 return
+
+
+def _is_whole(side: Expr) -> bool:
+    """Whether it is a number of 64 bits."""
+    return side.type is Type.INT and isinstance(side, FieldRef | Literal)
 
 
 def _surely_comparable(left: Expr, right: Expr, environment: Environment) -> bool:
@@ -162,27 +204,64 @@ _MULTIPLY = {"multiply_int64", "multiply_decimal"}
 _LINEAR = {"add_int64", "add_decimal", "subtract_int64", "subtract_decimal", "divide_decimal", *_MULTIPLY}
 
 
-def _steps(function: Function, number: exact.Scaled, precision: int, events: int) -> Iterator[tuple[str, int]]:
+@record(frozen=True, slots=True)
+class _Total:
+    """What a quantity is rounded from: `ratio * total / by`."""
+
+    what: str
+    ratio: Fraction
+    each: int
+    """The greatest magnitude of `total / by`."""
+    most: int
+    """The greatest magnitude of the total, a whole number."""
+    by: int = 1
+    """The greatest number that the total is divided by."""
+
+
+def _counts(aggregate: Aggregate) -> bool:
+    return aggregate.function in {Function.COUNT, Function.UNIQUE}
+
+
+def _total(aggregate: Aggregate, environment: Environment, events: int) -> _Total:
+    if _counts(aggregate):
+        return _Total("the number of events", Fraction(1), events, events)
+    assert aggregate.value is not None
+    value = exact.scaled(aggregate.value, environment)
+    most = value.whole.bounds.magnitude
+    match aggregate.function:
+        case Function.SUM:
+            return _Total(f"the sum over {events:,} events", value.ratio, most * events, most * events)
+        case Function.AVG:
+            return _Total(f"the sum over {events:,} events", value.ratio, most, most * events, events)
+        case Function.TIME_WEIGHTED:
+            per = PER.get(aggregate.per or CalendarUnit.HOUR, 1)  # without a unit of one length, it was reported
+            held = most * _LONGEST_WINDOW
+            return _Total("the value held over the longest window", value.ratio / per, held, held)
+        case _:
+            return _Total("the value", value.ratio, most, most)
+
+
+def _steps(aggregate: Aggregate, environment: Environment, precision: int, events: int) -> Iterator[tuple[str, int]]:
     """The greatest magnitude of every number between the fields and the quantity."""
-    for node in _nodes(number.whole):
-        yield "the value of an event", _magnitude(node)
-    if function is Function.UNIQUE:
+    if aggregate.value is not None and aggregate.value.type in _NUMBERS:
+        for node in _nodes(exact.scaled(aggregate.value, environment).whole):
+            yield "the value of an event", _magnitude(node)
+    if _counts(aggregate):
         return
-    times = 1
-    what = "the value"
-    if function in {Function.SUM, Function.AVG}:
-        times, what = events, f"the sum over {events:,} events"
-    elif function is Function.TIME_WEIGHTED:
-        times, what = _LONGEST_WINDOW, "the value held over the longest window"
-    total = number.whole.bounds.magnitude * times
-    yield what, total
-    factor, divisor = exact.rounding(number.ratio, precision)
-    if function is Function.AVG:
-        divisor *= events
-    elif function is Function.TIME_WEIGHTED:
-        divisor *= _LONGEST_PER
-    yield "the division at the end", divisor * (2 * factor + 1)
-    yield f"the quantity with {precision} decimals", total * factor // divisor + 1
+    total = _total(aggregate, environment, events)
+    yield total.what, total.most
+    yield from _division(total, precision)
+
+
+def _division(total: _Total, precision: int) -> Iterator[tuple[str, int]]:
+    """The greatest numbers of the one division that ends in a quantity of so many decimals.
+
+    What is multiplied is what a division of the total leaves: less than the divisor, and no more than the total.
+    """
+    factor, divisor = exact.rounding(total.ratio, precision)
+    by = total.by * divisor
+    yield "the division at the end", max(2 * min(total.most, by) * factor + by, 2 * by)
+    yield f"the quantity with {precision} decimals", total.each * factor // divisor + 1
 
 
 def _nodes(whole: exact.Whole) -> Iterator[exact.Whole]:

@@ -768,8 +768,11 @@ def _decimals(value: Decimal) -> int:
     """The decimals of a number, zeros at its end not counted."""
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
-    return max(0, -exponent - (len(text) - len(text.rstrip("0"))))
+    for digit in reversed(digits):
+        if digit or exponent >= 0:
+            break
+        exponent += 1
+    return max(0, -exponent)
 
 
 def _listed(names: list[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, auto
 from fractions import Fraction
@@ -11,6 +10,7 @@ from fractions import Fraction
 from meterspec.cel import Call, Expr, FieldRef, ListOf, Literal, Type, evaluate, show, walk
 from meterspec.diagnostics import Diagnostics, Edit, Rule, Severity
 from meterspec.ir import Aggregate, CalendarUnit, Family, Field, Function, Meter
+from meterspec.records import record
 from meterspec.source import Place
 from meterspec.units import CALENDAR, CO2E, MASS, TIME, BadUnit, Unit, parse, sizes, suggested
 
@@ -270,9 +270,10 @@ UNCHECKED_UNIT = Rule(
 )
 
 _NUMBERS = {Type.INT, Type.DECIMAL}
+_UNWEIGHTED = frozenset({Fraction(1)})
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class _Measure:
     """A number with a unit."""
 
@@ -280,7 +281,7 @@ class _Measure:
     """What the fields' units give, as they are declared."""
     home: Fraction
     """The size of the unit that conversions brought it to, in base units."""
-    weights: frozenset[Fraction] = frozenset({Fraction(1)})
+    weights: frozenset[Fraction] = _UNWEIGHTED
     """The constants beside conversions, one for each term of a sum; none where they cannot be told."""
     declared: bool = True
     """False where no field has a unit, as in `(ended - started).getSeconds()`."""
@@ -293,16 +294,19 @@ class _Measure:
     def inverse(self) -> _Measure:
         return _Measure(self.unit**-1, 1 / self.home, frozenset(1 / w for w in self.weights), self.declared)
 
-    def scaled(self, constant: Fraction) -> _Measure:
+    def scaled(self, above: int, below: int) -> _Measure:
         """The measure times a constant, which is a conversion where it leads to a unit that there is."""
-        size = self.home / abs(constant)
+        above, below = abs(above), abs(below)
+        # In whole numbers up to here: the operators of Fraction would be a third of what checking units takes.
+        size = Fraction(self.home.numerator * below, self.home.denominator * above)
         if size in sizes(self.unit.dimension):
             return _Measure(self.unit, size, self.weights, self.declared)
-        weights = frozenset(w * abs(constant) for w in self.weights)
+        constant = Fraction(above, below)
+        weights = frozenset([constant] if self.weights is _UNWEIGHTED else [w * constant for w in self.weights])
         return _Measure(self.unit, self.home, weights, self.declared)
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class _Plain:
     """A number that takes any unit: a constant, or what no unit can be given to, such as the size of a text."""
 
@@ -322,6 +326,7 @@ class _Other(Enum):
 _Kind = _Measure | _Plain | _Other
 _OfField = Unit | _Other
 
+_LOGIC = {"logical_and", "logical_or", "logical_not"}
 _GETTERS = {
     "duration_to_hours": "h",
     "duration_to_minutes": "min",
@@ -507,15 +512,15 @@ def _of_text(text: str | None) -> _OfField:
         return _Other.UNKNOWN
 
 
-class _Fields(dict[str, _OfField]):
-    """The units of the number fields of a meter, each found when it is met; reports MS363 where families do not agree
-    about one."""
+class _Fields(dict[str, _Kind]):
+    """What is known of the number fields of a meter, each found when it is met; reports MS363 where families do not
+    agree about one."""
 
     def __init__(self, families: Sequence[Family], at: Place, out: Diagnostics) -> None:
         super().__init__()
         self.families, self.at, self.out = families, at, out
 
-    def __missing__(self, name: str) -> _OfField:
+    def __missing__(self, name: str) -> _Kind:
         first, *others = self.families
         one = first.field(name)
         found = _of_text(one.unit)
@@ -536,8 +541,8 @@ class _Fields(dict[str, _OfField]):
             )
             found = _Other.UNKNOWN
             break
-        self[name] = found
-        return found
+        self[name] = kind = _measured(found) if isinstance(found, Unit) else found
+        return kind
 
 
 def _numbers(expr: Expr) -> list[str]:
@@ -545,7 +550,7 @@ def _numbers(expr: Expr) -> list[str]:
     return list(dict.fromkeys(n.name for n in walk(expr) if isinstance(n, FieldRef) and n.type in _NUMBERS))
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@record(frozen=True, slots=True)
 class _Walk:
     """Follows an expression from its fields up."""
 
@@ -558,11 +563,11 @@ class _Walk:
         match expr:
             case Call():
                 return self.call(expr)
-            case FieldRef(name) if expr.type in _NUMBERS:
-                unit = self.fields[name]
-                return _measured(unit) if isinstance(unit, Unit) else unit
-            case Literal(int() | Decimal() as value) if expr.type in _NUMBERS:
-                return _Plain(value)
+            case FieldRef() if expr.type in _NUMBERS:
+                return self.fields[expr.name]
+            case Literal() if expr.type in _NUMBERS:
+                assert isinstance(expr.value, int | Decimal)
+                return _Plain(expr.value)
             case Literal() | FieldRef() | ListOf():
                 return _PLAIN
 
@@ -571,6 +576,10 @@ class _Walk:
         if name == "conditional":
             self.kind(operands[0])
             operands = operands[1:]
+        elif name in _LOGIC:
+            for operand in operands:
+                self.kind(operand)
+            return _PLAIN
         elif name == "in_list":
             item, listed = operands
             assert isinstance(listed, ListOf)
@@ -579,15 +588,15 @@ class _Walk:
         if isinstance(kinds[0], _Plain) and call.type in _NUMBERS and self.constant(call, kinds):
             constant = evaluate(call, {})  # what the checker could not fold, as `1 / 3.0`
             return _Plain(constant if isinstance(constant, int | Fraction) else None)
-        if name in _MULTIPLY:
-            return _product(*kinds)
-        if name in _DIVIDE:
-            return _product(kinds[0], _inverse(kinds[1]))
-        if name in _KEEP:
-            return kinds[0]
-        if name in _GETTERS:
-            return _measured(parse(_GETTERS[name]), declared=False)
         if name not in _TOGETHER:
+            if name in _MULTIPLY:
+                return _product(*kinds)
+            if name in _DIVIDE:
+                return _quotient(*kinds)
+            if name in _KEEP:
+                return kinds[0]
+            if name in _GETTERS:
+                return _measured(parse(_GETTERS[name]), declared=False)
             return _PLAIN
         last, together = operands[0], kinds[0]
         for operand, kind in zip(operands[1:], kinds[1:], strict=True):
@@ -645,7 +654,7 @@ def _product(left: _Kind, right: _Kind) -> _Kind:
         case (_Plain(constant), _Measure() as measure) | (_Measure() as measure, _Plain(constant)):
             if constant is None:
                 return measure
-            return measure.scaled(Fraction(constant)) if constant else _Other.UNKNOWN
+            return measure.scaled(*constant.as_integer_ratio()) if constant else _Other.UNKNOWN
         case _Measure() as one, _Measure() as two:
             return one.times(two)
         case (_Measure() as measure, _) | (_, _Measure() as measure):
@@ -656,14 +665,17 @@ def _product(left: _Kind, right: _Kind) -> _Kind:
             return _Other.UNITLESS
 
 
-def _inverse(kind: _Kind) -> _Kind:
-    match kind:
-        case _Measure():
-            return kind.inverse()
+def _quotient(left: _Kind, right: _Kind) -> _Kind:
+    match right:
         case _Plain(constant) if constant is not None:
-            return _Plain(1 / Fraction(constant)) if constant else _Other.UNKNOWN
+            if not constant:
+                return _Other.UNKNOWN
+            above, below = constant.as_integer_ratio()
+            return left.scaled(below, above) if isinstance(left, _Measure) else _product(left, _PLAIN)
+        case _Measure():
+            return _product(left, right.inverse())
         case _:
-            return kind
+            return _product(left, right)
 
 
 def _common(left: _Kind, right: _Kind) -> _Kind | None:
@@ -676,16 +688,15 @@ def _common(left: _Kind, right: _Kind) -> _Kind | None:
         case (_Other.UNKNOWN, _) | (_, _Other.UNKNOWN):
             return _Other.UNKNOWN
         case _Measure() as one, _Measure() as two:
-            weights = two.weights
+            if one.unit.dimension != two.unit.dimension:
+                return None
+            known, weights = one.weights and two.weights, two.weights
             if one.home != two.home:
                 weights = frozenset(one.home * weight / two.home for weight in weights)
-            known = one.weights and two.weights
-            if one.unit.dimension != two.unit.dimension or (
-                known and one.home != two.home and not weights & one.weights
-            ):
-                return None
-            declared = one.declared or two.declared
-            return replace(one, weights=one.weights | weights if known else frozenset(), declared=declared)
+                if known and not weights & one.weights:
+                    return None
+            weights = one.weights | weights if known else frozenset()
+            return _Measure(one.unit, one.home, weights, one.declared or two.declared)
         case (_Measure() as measure, _) | (_, _Measure() as measure):
             if not measure.declared:
                 return _Other.UNITLESS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from meterspec.cel.constants import zone_names
 from meterspec.diagnostics import Diagnostics, Rule, corrections, did_you_mean
 from meterspec.ir import (
     BillingCycle,
@@ -116,8 +117,20 @@ _UNIT_WORDS = {
     "day": 86_400,
     "week": 604_800,
 }
-_SHORTENED = {"sec": "s", "min": "m", "hr": "h"}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_UNITS = {
+    **{word: word[0] for word in _UNIT_WORDS},
+    **{word: word for word in _MONTHS},
+    "sec": "s",
+    "min": "m",
+    "hr": "h",
+}
+"""What people call a unit, and what it is called here."""
+_COUNT = "([1-9][0-9]{0,8})"  # texts, compiled where one is met: few specs need them
+_PART = f"{_COUNT} ?([a-z]+)"
+_PARTS = f"{_PART}(?: ?{_PART})*"
+_ISO = "p(?:Ny)?(?:Nm)?(?:Nw)?(?:Nd)?(?:t(?:Nh)?(?:Nm)?(?:Ns)?)?".replace("N", _COUNT)
+_ISO_UNITS = ("year", "month", "w", "d", "h", "m", "s")
 _LONGEST = 200 * 366 * 86_400
 """Two hundred years in seconds: longer is a slip, and keeps instants within what every engine can hold."""
 
@@ -162,16 +175,36 @@ def _instead_of(text: str) -> str:
     if word in {"calendar", "tumbling"}:
         example = 'unit = "month"' if word == "calendar" else 'duration = "1d"'
         return f'write `window = {{ kind = "{word}", {example} }}`'
-    length = re.fullmatch(r"([1-9][0-9]*) ?([a-z]+?)s?", word, re.ASCII)
-    if length and length[2] in _MONTHS:
-        calendar = f'write "{length[2]}" for the calendar {length[2]}; ' if length[1] == "1" else ""
-        return f'{calendar}a trailing stretch is `{{ kind = "rolling", duration = "{length[0]}" }}`'
-    if length and (length[2] in _UNIT_WORDS or length[2] in _SHORTENED):
-        return f'write "{length[1]}{_SHORTENED.get(length[2], length[2][:1])}"'
+    length, unit = _meant(word)
+    if unit in _MONTHS:
+        calendar = f'write "{unit}" for the calendar {unit}; ' if length == f"1 {unit}" else ""
+        return f'{calendar}a trailing stretch is `{{ kind = "rolling", duration = "{length}" }}`'
+    if length:
+        return f'write "{length}"'
     near = did_you_mean(text, ["billing_cycle", *CalendarUnit])
     if near is not None and not re.search("[0-9]", text):
         return near.replace("`", '"')
     return 'write "billing_cycle", a calendar unit such as "month", or a length such as "15m"'
+
+
+def _meant(text: str) -> tuple[str, str]:
+    """The length that a text in lower case was meant to say, and its unit; both empty where it says none.
+
+    Several parts become one number of their smallest unit: `1h30m` and `pt1h30m` are `90m`, `p30d` is `30d`.
+    """
+    iso = re.fullmatch(_ISO, text)
+    parts = [(count, unit) for count, unit in zip(iso.groups(), _ISO_UNITS, strict=True) if count] if iso else []
+    if not iso and re.fullmatch(_PARTS, text):
+        parts = re.findall(_PART, text)
+    units = [_UNITS.get(unit) or _UNITS.get(unit.removesuffix("s") if len(unit) > 2 else "", "") for _, unit in parts]
+    for sizes in (_SECONDS, _MONTHS):
+        if units and sizes.keys() >= set(units):
+            smallest = min(units, key=sizes.__getitem__)
+            total = sum(int(count) * sizes[unit] for (count, _), unit in zip(parts, units, strict=True))
+            count = total // sizes[smallest]
+            plural = "s" if count > 1 else ""
+            return (f"{count}{smallest}" if sizes is _SECONDS else f"{count} {smallest}{plural}"), smallest
+    return "", ""
 
 
 def _table(written: shape.WindowTable, at: Place, out: Diagnostics) -> Window | None:
@@ -220,7 +253,7 @@ def _length(written: shape.WindowTable, at: Place, out: Diagnostics) -> tuple[in
     """The length in seconds or in months; (None, None) where something was reported."""
     if written.duration is not None and written.duration_seconds is not None:
         fault = "has one length: `duration` or `duration_seconds`"
-        out.report(WINDOW_KEY, at=(at / "duration").key(), kind=written.kind, fault=fault)
+        out.report(WINDOW_KEY, at=(at / "duration").key(), hint="leave out one of them", kind=written.kind, fault=fault)
         return None, None
     if written.duration_seconds is not None:
         return _bounded(written.duration_seconds, str(written.duration_seconds), at / "duration_seconds", out), None
@@ -234,18 +267,23 @@ def _length(written: shape.WindowTable, at: Place, out: Diagnostics) -> tuple[in
         months = int(parts[1]) * _MONTHS[word]
         if months <= 2400:
             return None, months
-        out.report(BAD_DURATION, at=at / "duration", text=text, reason=": it is longer than 200 years")
+        out.report(BAD_DURATION, at=at / "duration", hint=_EVER, text=text, reason=_TOO_LONG)
     elif parts and word in _UNIT_WORDS:
         return _bounded(int(parts[1]) * _UNIT_WORDS[word], text, at / "duration", out), None
     else:
-        hint = 'write a number and a unit: "90s", "15m", "6h", "30d", "2w", "2 months", "1 year"'
+        meant, _ = _meant(text.lower().strip())
+        forms = 'a number and a unit: "90s", "15m", "6h", "30d", "2w", "2 months", "1 year"'
+        hint = f'write "{meant}"' if meant else f"write {forms}"
         out.report(BAD_DURATION, at=at / "duration", hint=hint, text=text, reason="")
     return None, None
 
 
+_TOO_LONG, _EVER = ": it is longer than 200 years", 'a window that never ends is { kind = "lifetime" }'
+
+
 def _bounded(seconds: int, text: str, at: Place, out: Diagnostics) -> int:
     if seconds > _LONGEST:
-        out.report(BAD_DURATION, at=at, text=text, reason=": it is longer than 200 years")
+        out.report(BAD_DURATION, at=at, hint=_EVER, text=text, reason=_TOO_LONG)
         return 1
     return seconds
 
@@ -253,9 +291,7 @@ def _bounded(seconds: int, text: str, at: Place, out: Diagnostics) -> int:
 def _zone(name: str | None, at: Place, out: Diagnostics) -> str:
     if name is None or name == "UTC":
         return "UTC"
-    from zoneinfo import available_timezones  # noqa: PLC0415 - only a spec that names a zone pays for it
-
-    known = available_timezones()
+    known = zone_names()
     if name not in known:
         hint = did_you_mean(name, known) or 'write an IANA name such as "Europe/Berlin"'
         out.report(UNKNOWN_ZONE, at=at, hint=hint, edits=corrections(at, name, known, quoted=True), zone=name)

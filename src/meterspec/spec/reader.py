@@ -308,7 +308,8 @@ def _ranged(inner: _Reader, limit: Range) -> _Reader:
         number = inner(value, path, context)
         assert isinstance(number, int)
         if not limit.low <= number <= limit.high:
-            context.report(OUT_OF_RANGE, path, key=_key(path), value=number, low=limit.low, high=limit.high)
+            hint = f"write {limit.low} or more" if number < limit.low else f"write {limit.high} or less"
+            context.report(OUT_OF_RANGE, path, hint=hint, key=_key(path), value=number, low=limit.low, high=limit.high)
             raise _Wrong
         return number
 
@@ -459,7 +460,8 @@ def _scalar(kind: type, value: object, path: Path, context: _Context) -> object:
     if not _fits(value, kind):
         _wrong_type(_WORDS[kind], value, path, context)
     if isinstance(value, datetime) and value.tzinfo is not None and not _FIRST <= value <= _LAST:
-        context.report(OUT_OF_RANGE, path, key=_key(path), value=value.isoformat(), low=_FIRST_WORDS, high=_LAST_WORDS)
+        hint, written = "write it with the offset `Z`", value.isoformat()
+        context.report(OUT_OF_RANGE, path, hint=hint, key=_key(path), value=written, low=_FIRST_WORDS, high=_LAST_WORDS)
         raise _Wrong
     return Decimal(cast(int, value)) if kind is Decimal else value
 

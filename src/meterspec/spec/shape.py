@@ -6,10 +6,12 @@ same classes to pydantic for the JSON Schema that editors use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+
+from meterspec.records import record
 
 __all__ = [
     "Aggregate",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Range:
     """Bounds of a whole number, both included."""
 
@@ -41,14 +43,14 @@ class Range:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Length:
     """The least number of items of a list, or of characters of a text."""
 
     least: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Matching:
     """A regular expression that a whole name has to match, and what it asks for in words."""
 
@@ -76,7 +78,7 @@ Level = Literal["error", "warning", "hint", "off"]
 Function = Literal["COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "UNIQUE", "TIME_WEIGHTED"]
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class FamilyField:
     """A field of the event."""
 
@@ -102,7 +104,7 @@ class FamilyField:
     """For people."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Compliance:
     """What a family is bound to, or what a meter tightens."""
 
@@ -116,7 +118,7 @@ class Compliance:
     """The regimes the number is reported under."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Family:
     """A type of event: what happened."""
 
@@ -142,7 +144,7 @@ class Family:
     """Jurisdiction, retention and risk class of the events."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a meter's events come from."""
 
@@ -158,7 +160,7 @@ class Source:
     """The meter below the line, for `ratio`."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class WindowTable:
     """The stretch of time one quantity covers."""
 
@@ -176,7 +178,7 @@ class WindowTable:
     """For `rolling`: one window that ends at each boundary of this unit."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Aggregate:
     """What is done with the events of one group and window."""
 
@@ -192,7 +194,7 @@ class Aggregate:
     """The time unit of a TIME_WEIGHTED quantity."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Tier:
     """One step of a price."""
 
@@ -204,7 +206,7 @@ class Tier:
     """What entering it costs, in major units."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Rate:
     """The price of usage whose dimensions have these values; the first match wins."""
 
@@ -216,7 +218,7 @@ class Rate:
     """Shorthand for one tier without an end."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Credits:
     """Prepaid usage."""
 
@@ -230,7 +232,7 @@ class Credits:
     """Whether usage is cut off at zero."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Billing:
     """What usage costs in a period."""
 
@@ -274,7 +276,7 @@ class Billing:
     """The hook to run when nothing is left."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Example:
     """An example that is a test: these events give these quantities."""
 
@@ -288,7 +290,7 @@ class Example:
     """The instant rolling and lifetime windows end at."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Meter:
     """How events become a quantity."""
 
@@ -318,7 +320,7 @@ class Meter:
     """Examples that are tests."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ShortMeter:
     """A meter that declares its own family."""
 
@@ -346,7 +348,7 @@ class ShortMeter:
     """The hook to run when nothing is left."""
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Document:
     """One file of a project."""
 

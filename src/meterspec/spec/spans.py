@@ -233,7 +233,8 @@ class _Index:
         """The header of a table, and of an element of an array of tables, by number."""
         self.mentioned: dict[Path, int] = {}
         """The first header that names a table or an array of tables on its way."""
-        self.kept: dict[int, list[Entry]] = {}
+        self.tables: dict[int, dict[Path, Entry]] = {}
+        self.arrays: dict[int, list[Entry]] = {}
         self._read_headers()
 
     def _read_headers(self) -> None:
@@ -304,28 +305,21 @@ class _Index:
 
     def _descend(self, body: tuple[int, int], path: Path, found: _Found) -> _Found:
         """Follows a path from a table's body into values; `found` is the table."""
-        entries = self._entries(*body)
-        base = found.depth
+        table = self._table(*body)
         while True:
-            inner: Entry | None = None
-            for entry in entries:
-                same = 0
-                for piece in entry.pieces:
-                    if base + same == len(path) or piece.name != path[base + same]:
-                        break
-                    same += 1
-                if same == 0 or base + same <= found.depth:
+            base, inner = found.depth, None
+            for depth in range(len(path), base, -1):
+                entry = table.get(path[base:depth])
+                if entry is None:
                     continue
-                piece = entry.pieces[same - 1]
-                if same < len(entry.pieces):
-                    whole = (entry.pieces[0].start, entry.pieces[-1].end)
-                    found = _Found(base + same, (piece.start, piece.end), whole)
-                else:
-                    found = _Found(base + same, (piece.start, piece.end), (entry.start, entry.end))
-                    inner = entry
-                    break
+                piece, last = entry.pieces[depth - base - 1], entry.pieces[-1]
+                value = (entry.pieces[0].start, last.end)
+                if piece is last:
+                    inner, value = entry, (entry.start, entry.end)
+                found = _Found(depth, (piece.start, piece.end), value)
+                break
             while inner is not None and self.text[inner.start] == "[" and found.depth < len(path):
-                elements = self._members(inner)
+                elements = self._elements(inner)
                 step = path[found.depth]
                 if not isinstance(step, int) or not 0 <= step < len(elements):
                     return found
@@ -333,24 +327,38 @@ class _Index:
                 found = _Found(found.depth + 1, (inner.start, inner.end), (inner.start, inner.end))
             if inner is None or self.text[inner.start] != "{" or found.depth == len(path):
                 return found
-            entries, base = self._members(inner), found.depth
+            table = self._table(inner.start, inner.end, inline=True)
 
-    def _entries(self, start: int, stop: int) -> list[Entry]:
-        if start in self.kept:
-            return self.kept[start]
-        found = [entry for entry in statements(self.text, [], start, stop) if isinstance(entry, Entry)]
-        return self._keep(start, stop, found)
+    # Small parts are read again sooner than kept; large ones must not be read for every lookup.
 
-    def _members(self, value: Entry) -> list[Entry]:
-        if value.start in self.kept:
-            return self.kept[value.start]
-        return self._keep(value.start, value.end, members(self.text, value.start))
+    def _table(self, start: int, end: int, *, inline: bool = False) -> dict[Path, Entry]:
+        """The first entry of every name, and of every beginning of a dotted one, in a part of the text."""
+        if start in self.tables:
+            return self.tables[start]
+        entries = members(self.text, start) if inline else statements(self.text, [], start, end)
+        found: dict[Path, Entry] = {}
+        for entry in entries:
+            if isinstance(entry, Header):
+                continue
+            names: Path = ()
+            for piece in entry.pieces:
+                names = (*names, piece.name)
+                found.setdefault(names, entry)
+        if end - start > _LARGE:
+            self.tables[start] = found
+        return found
 
-    def _keep(self, start: int, end: int, entries: list[Entry]) -> list[Entry]:
-        """Small parts are read again sooner than kept; large ones must not be read for every lookup."""
-        if end - start > 4096:
-            self.kept[start] = entries
-        return entries
+    def _elements(self, array: Entry) -> list[Entry]:
+        if array.start in self.arrays:
+            return self.arrays[array.start]
+        found = members(self.text, array.start)
+        if array.end - array.start > _LARGE:
+            self.arrays[array.start] = found
+        return found
+
+
+_LARGE = 4096
+"""Characters of a part whose entries are kept."""
 
 
 @lru_cache(maxsize=8)

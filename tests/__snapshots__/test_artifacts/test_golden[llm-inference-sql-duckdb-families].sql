@@ -14,10 +14,7 @@ SELECT
     "requested_at fault",
     "customer_id fault",
     "workload fault",
-    CASE
-      WHEN NOT "workload" IN ('code', 'conv')
-      THEN 'workload not one of its values'
-    END,
+    CASE WHEN NOT "workload" IN ('code', 'conv') THEN 'workload not one of its values' END,
     "context_tokens fault",
     CASE
       WHEN "context_tokens" < 0
@@ -67,11 +64,21 @@ SELECT
   "workload",
   "context_tokens",
   "generated_tokens"
-FROM "llm_inference_checked"
+FROM (
+  SELECT
+    "request_id",
+    "requested_at",
+    "customer_id",
+    "workload",
+    "context_tokens",
+    "generated_tokens",
+    ROW_NUMBER() OVER (
+      PARTITION BY "request_id"
+      ORDER BY "requested_at" ASC, "customer_id" ASC, "workload" ASC, "context_tokens" ASC, "generated_tokens" ASC
+    ) AS "meterspec_rank"
+  FROM "llm_inference_checked"
+  WHERE
+    "meterspec_reject_reason" IS NULL
+) AS "ranked"
 WHERE
-  "meterspec_reject_reason" IS NULL
-QUALIFY
-  ROW_NUMBER() OVER (
-    PARTITION BY "request_id"
-    ORDER BY "requested_at", "customer_id", "workload", "context_tokens", "generated_tokens"
-  ) = 1;
+  "meterspec_rank" = 1;

@@ -2,17 +2,17 @@
 
 -- The raw rows of `llm.inference`.
 CREATE TABLE IF NOT EXISTS "raw_llm_inference" (
-  "request_id" TEXT,
+  "request_id" VARCHAR,
   "requested_at" TIMESTAMPTZ,
-  "customer_id" TEXT,
-  "workload" TEXT,
+  "customer_id" VARCHAR,
+  "workload" VARCHAR,
   "context_tokens" BIGINT,
   "generated_tokens" BIGINT
 );
 
 -- The customers' billing cycles, half-open; a customer without any has calendar periods in UTC.
 CREATE TABLE IF NOT EXISTS "billing_cycles" (
-  "customer_id" TEXT,
+  "customer_id" VARCHAR,
   "cycle_start" TIMESTAMPTZ,
   "cycle_end" TIMESTAMPTZ
 );

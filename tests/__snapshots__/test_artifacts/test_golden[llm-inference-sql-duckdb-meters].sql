@@ -1,125 +1,188 @@
--- Quantities: one view a meter.
+-- Quantities: one view a meter, on one scan of the events for each window and set of dimensions.
+
+-- Totals of `llm-input-tokens`, `llm-output-tokens`.
+CREATE OR REPLACE VIEW "meterspec_scan_56eaa76158" AS
+WITH "located" AS (
+  SELECT
+    EPOCH_US("requested_at") AS "meterspec_time",
+    "customer_id",
+    "customer_id" AS "meterspec_customer",
+    "context_tokens" AS "total_1",
+    1 AS "events_1",
+    "generated_tokens" AS "total_2",
+    1 AS "events_2"
+  FROM "llm_inference"
+), "on_grid" AS (
+  SELECT
+    *,
+    ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
+  FROM "located"
+), "on_grid_2" AS (
+  SELECT
+    *,
+    (4 * "meterspec_window_place" + 3) // 146097 AS "meterspec_window_place_century"
+  FROM "on_grid"
+), "on_grid_3" AS (
+  SELECT
+    *,
+    "meterspec_window_place" - ((146097 * "meterspec_window_place_century") // 4) AS "meterspec_window_place_rest"
+  FROM "on_grid_2"
+), "on_grid_4" AS (
+  SELECT
+    *,
+    (4 * "meterspec_window_place_rest" + 3) // 1461 AS "meterspec_window_place_year"
+  FROM "on_grid_3"
+), "numbered" AS (
+  SELECT
+    *,
+    12 * (100 * "meterspec_window_place_century" + "meterspec_window_place_year") + ((5 * ("meterspec_window_place_rest" - ((1461 * "meterspec_window_place_year") // 4)) + 2) // 153) + 2 AS "meterspec_window"
+  FROM "on_grid_4"
+), "begun" AS (
+  SELECT
+    *,
+    (
+      365 * (("meterspec_window" - 2) // 12) + ((("meterspec_window" - 2) // 12) // 4) - ((("meterspec_window" - 2) // 12) // 100) + ((("meterspec_window" - 2) // 12) // 400) + ((153 * (("meterspec_window" - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_begins",
+    (
+      365 * (("meterspec_window" + 1 - 2) // 12) + ((("meterspec_window" + 1 - 2) // 12) // 4) - ((("meterspec_window" + 1 - 2) // 12) // 100) + ((("meterspec_window" + 1 - 2) // 12) // 400) + ((153 * (("meterspec_window" + 1 - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_next_begins"
+  FROM "numbered"
+), "bounded" AS (
+  SELECT
+    *,
+    "meterspec_begins" AS "meterspec_start",
+    "meterspec_next_begins" AS "meterspec_end"
+  FROM "begun"
+), "placed" AS (
+  SELECT
+    "bounded"."meterspec_time",
+    "bounded"."customer_id",
+    "bounded"."total_1",
+    "bounded"."events_1",
+    "bounded"."total_2",
+    "bounded"."events_2",
+    COALESCE("billing_cycles"."meterspec_cycle_start", "bounded"."meterspec_start") AS "meterspec_start",
+    COALESCE("billing_cycles"."meterspec_cycle_end", "bounded"."meterspec_end") AS "meterspec_end"
+  FROM "bounded"
+  LEFT JOIN (
+    SELECT
+      "customer_id" AS "meterspec_of_customer",
+      EPOCH_US("cycle_start") AS "meterspec_cycle_start",
+      EPOCH_US("cycle_end") AS "meterspec_cycle_end"
+    FROM "billing_cycles"
+  ) AS "billing_cycles"
+    ON "bounded"."meterspec_customer" = "billing_cycles"."meterspec_of_customer"
+    AND "bounded"."meterspec_time" >= "billing_cycles"."meterspec_cycle_start"
+    AND "bounded"."meterspec_time" < "billing_cycles"."meterspec_cycle_end"
+), "totals" AS (
+  SELECT
+    "meterspec_start",
+    "meterspec_end",
+    "customer_id",
+    SUM("total_1") AS "total_1",
+    COUNT("events_1") AS "events_1",
+    SUM("total_2") AS "total_2",
+    COUNT("events_2") AS "events_2"
+  FROM "placed"
+  GROUP BY
+    "meterspec_start",
+    "meterspec_end",
+    "customer_id"
+)
+SELECT
+  MAKE_TIMESTAMP("meterspec_start") AT TIME ZONE 'UTC' AS "window_start",
+  MAKE_TIMESTAMP("meterspec_end") AT TIME ZONE 'UTC' AS "window_end",
+  "customer_id",
+  "total_1",
+  "events_1",
+  "total_2",
+  "events_2"
+FROM "totals";
+
+-- Totals of `llm-requests`.
+CREATE OR REPLACE VIEW "meterspec_scan_688bc3bcb6" AS
+WITH "located" AS (
+  SELECT
+    EPOCH_US("requested_at") AS "meterspec_time",
+    "customer_id",
+    "workload",
+    1 AS "events_1"
+  FROM "llm_inference"
+), "on_grid" AS (
+  SELECT
+    *,
+    ("meterspec_time" + 62162035200000000) // 3600000000 AS "meterspec_window_place"
+  FROM "located"
+), "numbered" AS (
+  SELECT
+    *,
+    "meterspec_window_place" AS "meterspec_window"
+  FROM "on_grid"
+), "totals" AS (
+  SELECT
+    "meterspec_window",
+    "customer_id",
+    "workload",
+    COUNT("events_1") AS "events_1"
+  FROM "numbered"
+  GROUP BY
+    "meterspec_window",
+    "customer_id",
+    "workload"
+), "begun" AS (
+  SELECT
+    *,
+    "meterspec_window" * 3600000000 - 62162035200000000 AS "meterspec_begins",
+    ("meterspec_window" + 1) * 3600000000 - 62162035200000000 AS "meterspec_next_begins"
+  FROM "totals"
+), "bounded" AS (
+  SELECT
+    *,
+    "meterspec_begins" AS "meterspec_start",
+    "meterspec_next_begins" AS "meterspec_end"
+  FROM "begun"
+)
+SELECT
+  MAKE_TIMESTAMP("meterspec_start") AT TIME ZONE 'UTC' AS "window_start",
+  MAKE_TIMESTAMP("meterspec_end") AT TIME ZONE 'UTC' AS "window_end",
+  "customer_id",
+  "workload",
+  "events_1"
+FROM "bounded";
 
 -- Thousands of tokens sent to the models.
 CREATE OR REPLACE VIEW "llm_input_tokens" AS
-WITH "kept" AS (
-  SELECT
-    COALESCE(
-      MAKE_TIMESTAMP(EPOCH_US("meterspec_cycle_start")),
-      DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("requested_at")))
-    ) AS "meterspec_start",
-    COALESCE(
-      MAKE_TIMESTAMP(EPOCH_US("meterspec_cycle_end")),
-      DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("requested_at"))) + INTERVAL '1' MONTH
-    ) AS "meterspec_end",
-    "customer_id",
-    "context_tokens" AS "meterspec_value"
-  FROM "llm_inference"
-  LEFT JOIN (
-    SELECT
-      "customer_id" AS "meterspec_customer",
-      "cycle_start" AS "meterspec_cycle_start",
-      "cycle_end" AS "meterspec_cycle_end"
-    FROM "billing_cycles"
-  ) AS "billing_cycles"
-    ON "meterspec_customer" = "customer_id"
-    AND "requested_at" >= "meterspec_cycle_start"
-    AND "requested_at" < "meterspec_cycle_end"
-), "totals" AS (
-  SELECT
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    COUNT(*) AS "events",
-    SUM("meterspec_value") AS "meterspec_total"
-  FROM "kept"
-  GROUP BY
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id"
-)
 SELECT
-  "meterspec_start" AT TIME ZONE 'UTC' AS "window_start",
-  "meterspec_end" AT TIME ZONE 'UTC' AS "window_end",
+  "window_start",
+  "window_end",
   "customer_id",
-  CAST(CAST(CAST("meterspec_total" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
-  "events"
-FROM "totals";
+  CAST(CAST(CAST("total_1" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
+  "events_1" AS "events"
+FROM "meterspec_scan_56eaa76158"
+WHERE
+  "events_1" > 0;
 
 -- Thousands of tokens that the models wrote.
 CREATE OR REPLACE VIEW "llm_output_tokens" AS
-WITH "kept" AS (
-  SELECT
-    COALESCE(
-      MAKE_TIMESTAMP(EPOCH_US("meterspec_cycle_start")),
-      DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("requested_at")))
-    ) AS "meterspec_start",
-    COALESCE(
-      MAKE_TIMESTAMP(EPOCH_US("meterspec_cycle_end")),
-      DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("requested_at"))) + INTERVAL '1' MONTH
-    ) AS "meterspec_end",
-    "customer_id",
-    "generated_tokens" AS "meterspec_value"
-  FROM "llm_inference"
-  LEFT JOIN (
-    SELECT
-      "customer_id" AS "meterspec_customer",
-      "cycle_start" AS "meterspec_cycle_start",
-      "cycle_end" AS "meterspec_cycle_end"
-    FROM "billing_cycles"
-  ) AS "billing_cycles"
-    ON "meterspec_customer" = "customer_id"
-    AND "requested_at" >= "meterspec_cycle_start"
-    AND "requested_at" < "meterspec_cycle_end"
-), "totals" AS (
-  SELECT
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    COUNT(*) AS "events",
-    SUM("meterspec_value") AS "meterspec_total"
-  FROM "kept"
-  GROUP BY
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id"
-)
 SELECT
-  "meterspec_start" AT TIME ZONE 'UTC' AS "window_start",
-  "meterspec_end" AT TIME ZONE 'UTC' AS "window_end",
+  "window_start",
+  "window_end",
   "customer_id",
-  CAST(CAST(CAST("meterspec_total" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
-  "events"
-FROM "totals";
+  CAST(CAST(CAST("total_2" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
+  "events_2" AS "events"
+FROM "meterspec_scan_56eaa76158"
+WHERE
+  "events_2" > 0;
 
 -- Requests an hour, for capacity planning; nobody pays for it.
 CREATE OR REPLACE VIEW "llm_requests" AS
-WITH "kept" AS (
-  SELECT
-    DATE_TRUNC('hour', MAKE_TIMESTAMP(EPOCH_US("requested_at"))) AS "meterspec_start",
-    DATE_TRUNC('hour', MAKE_TIMESTAMP(EPOCH_US("requested_at"))) + INTERVAL '1' HOUR AS "meterspec_end",
-    "customer_id",
-    "workload"
-  FROM "llm_inference"
-), "totals" AS (
-  SELECT
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    "workload",
-    COUNT(*) AS "events"
-  FROM "kept"
-  GROUP BY
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    "workload"
-)
 SELECT
-  "meterspec_start" AT TIME ZONE 'UTC' AS "window_start",
-  "meterspec_end" AT TIME ZONE 'UTC' AS "window_end",
+  "window_start",
+  "window_end",
   "customer_id",
   "workload",
-  CAST(CAST(CAST("events" AS HUGEINT) * 1000000 AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "quantity",
-  "events"
-FROM "totals";
+  CAST(CAST(CAST("events_1" AS HUGEINT) * 1000000 AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "quantity",
+  "events_1" AS "events"
+FROM "meterspec_scan_688bc3bcb6"
+WHERE
+  "events_1" > 0;

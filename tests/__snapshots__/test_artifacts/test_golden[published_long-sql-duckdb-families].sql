@@ -31,7 +31,7 @@ FROM (
     "duration_ms",
     CASE WHEN "duration_ms" IS NULL THEN 'missing duration_ms' END AS "duration_ms fault",
     CASE
-      WHEN ABS("energy_joules" * CAST('1e6' AS DOUBLE)) < 9007199254740992
+      WHEN ABS("energy_joules" * CAST('1e6' AS DOUBLE)) < CAST('9007199254740992' AS DOUBLE)
       THEN CAST(FLOOR("energy_joules" * CAST('1e6' AS DOUBLE) + CAST('0.5' AS DOUBLE)) AS BIGINT)
     END AS "energy_joules",
     CASE
@@ -39,11 +39,11 @@ FROM (
       THEN 'missing energy_joules'
       WHEN NOT ISFINITE("energy_joules")
       THEN 'energy_joules is not a float'
-      WHEN ABS("energy_joules" * CAST('1e6' AS DOUBLE)) >= 9007199254740992
+      WHEN ABS("energy_joules" * CAST('1e6' AS DOUBLE)) >= CAST('9007199254740992' AS DOUBLE)
       THEN 'energy_joules out of range'
     END AS "energy_joules fault",
     CASE
-      WHEN ABS("grid_intensity_g_per_kwh" * CAST('1e6' AS DOUBLE)) < 9007199254740992
+      WHEN ABS("grid_intensity_g_per_kwh" * CAST('1e6' AS DOUBLE)) < CAST('9007199254740992' AS DOUBLE)
       THEN CAST(FLOOR("grid_intensity_g_per_kwh" * CAST('1e6' AS DOUBLE) + CAST('0.5' AS DOUBLE)) AS BIGINT)
     END AS "grid_intensity_g_per_kwh",
     CASE
@@ -51,11 +51,11 @@ FROM (
       THEN 'missing grid_intensity_g_per_kwh'
       WHEN NOT ISFINITE("grid_intensity_g_per_kwh")
       THEN 'grid_intensity_g_per_kwh is not a float'
-      WHEN ABS("grid_intensity_g_per_kwh" * CAST('1e6' AS DOUBLE)) >= 9007199254740992
+      WHEN ABS("grid_intensity_g_per_kwh" * CAST('1e6' AS DOUBLE)) >= CAST('9007199254740992' AS DOUBLE)
       THEN 'grid_intensity_g_per_kwh out of range'
     END AS "grid_intensity_g_per_kwh fault",
     CASE
-      WHEN ABS("carbon_g" * CAST('1e6' AS DOUBLE)) < 9007199254740992
+      WHEN ABS("carbon_g" * CAST('1e6' AS DOUBLE)) < CAST('9007199254740992' AS DOUBLE)
       THEN CAST(FLOOR("carbon_g" * CAST('1e6' AS DOUBLE) + CAST('0.5' AS DOUBLE)) AS BIGINT)
     END AS "carbon_g",
     CASE
@@ -63,7 +63,7 @@ FROM (
       THEN 'missing carbon_g'
       WHEN NOT ISFINITE("carbon_g")
       THEN 'carbon_g is not a float'
-      WHEN ABS("carbon_g" * CAST('1e6' AS DOUBLE)) >= 9007199254740992
+      WHEN ABS("carbon_g" * CAST('1e6' AS DOUBLE)) >= CAST('9007199254740992' AS DOUBLE)
       THEN 'carbon_g out of range'
     END AS "carbon_g fault",
     "region"
@@ -89,11 +89,23 @@ SELECT
   "grid_intensity_g_per_kwh",
   "carbon_g",
   "region"
-FROM "acme_platform_agent_run_checked"
+FROM (
+  SELECT
+    "agent_run_id",
+    "completed_at",
+    "customer_id",
+    "duration_ms",
+    "energy_joules",
+    "grid_intensity_g_per_kwh",
+    "carbon_g",
+    "region",
+    ROW_NUMBER() OVER (
+      PARTITION BY "agent_run_id"
+      ORDER BY "completed_at" ASC, "customer_id" ASC, "duration_ms" ASC, "energy_joules" ASC, "grid_intensity_g_per_kwh" ASC, "carbon_g" ASC, "region" ASC
+    ) AS "meterspec_rank"
+  FROM "acme_platform_agent_run_checked"
+  WHERE
+    "meterspec_reject_reason" IS NULL
+) AS "ranked"
 WHERE
-  "meterspec_reject_reason" IS NULL
-QUALIFY
-  ROW_NUMBER() OVER (
-    PARTITION BY "agent_run_id"
-    ORDER BY "completed_at", "customer_id", "duration_ms", "energy_joules", "grid_intensity_g_per_kwh", "carbon_g", "region"
-  ) = 1;
+  "meterspec_rank" = 1;

@@ -35,11 +35,19 @@ SELECT
   "at",
   "customer_id",
   "qty"
-FROM "tokens_events_checked"
+FROM (
+  SELECT
+    "event_id",
+    "at",
+    "customer_id",
+    "qty",
+    ROW_NUMBER() OVER (PARTITION BY "event_id" ORDER BY "at" ASC, "customer_id" ASC, "qty" ASC) AS "meterspec_rank"
+  FROM "tokens_events_checked"
+  WHERE
+    "meterspec_reject_reason" IS NULL
+) AS "ranked"
 WHERE
-  "meterspec_reject_reason" IS NULL
-QUALIFY
-  ROW_NUMBER() OVER (PARTITION BY "event_id" ORDER BY "at", "customer_id", "qty") = 1;
+  "meterspec_rank" = 1;
 
 -- Every row of `compute`, typed.
 CREATE OR REPLACE VIEW "compute_events_checked" AS
@@ -76,8 +84,16 @@ SELECT
   "at",
   "customer_id",
   "qty"
-FROM "compute_events_checked"
+FROM (
+  SELECT
+    "event_id",
+    "at",
+    "customer_id",
+    "qty",
+    ROW_NUMBER() OVER (PARTITION BY "event_id" ORDER BY "at" ASC, "customer_id" ASC, "qty" ASC) AS "meterspec_rank"
+  FROM "compute_events_checked"
+  WHERE
+    "meterspec_reject_reason" IS NULL
+) AS "ranked"
 WHERE
-  "meterspec_reject_reason" IS NULL
-QUALIFY
-  ROW_NUMBER() OVER (PARTITION BY "event_id" ORDER BY "at", "customer_id", "qty") = 1;
+  "meterspec_rank" = 1;

@@ -2,16 +2,16 @@
 
 -- The raw rows of `tokens`.
 CREATE TABLE IF NOT EXISTS "raw_tokens" (
-  "event_id" TEXT,
+  "event_id" VARCHAR,
   "at" TIMESTAMPTZ,
-  "customer_id" TEXT,
+  "customer_id" VARCHAR,
   "qty" DECIMAL(18, 9)
 );
 
 -- The raw rows of `compute`.
 CREATE TABLE IF NOT EXISTS "raw_compute" (
-  "event_id" TEXT,
+  "event_id" VARCHAR,
   "at" TIMESTAMPTZ,
-  "customer_id" TEXT,
+  "customer_id" VARCHAR,
   "qty" DECIMAL(18, 9)
 );

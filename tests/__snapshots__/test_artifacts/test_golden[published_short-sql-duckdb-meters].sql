@@ -1,103 +1,149 @@
--- Quantities: one view a meter.
+-- Quantities: one view a meter, on one scan of the events for each window and set of dimensions.
+
+-- Totals of `tokens`.
+CREATE OR REPLACE VIEW "meterspec_scan_649011c16b" AS
+WITH "located" AS (
+  SELECT
+    EPOCH_US("at") AS "meterspec_time",
+    "customer_id",
+    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "total_1",
+    1 AS "events_1"
+  FROM "tokens_events"
+), "on_grid" AS (
+  SELECT
+    *,
+    ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
+  FROM "located"
+), "on_grid_2" AS (
+  SELECT
+    *,
+    (4 * "meterspec_window_place" + 3) // 146097 AS "meterspec_window_place_century"
+  FROM "on_grid"
+), "on_grid_3" AS (
+  SELECT
+    *,
+    "meterspec_window_place" - ((146097 * "meterspec_window_place_century") // 4) AS "meterspec_window_place_rest"
+  FROM "on_grid_2"
+), "on_grid_4" AS (
+  SELECT
+    *,
+    (4 * "meterspec_window_place_rest" + 3) // 1461 AS "meterspec_window_place_year"
+  FROM "on_grid_3"
+), "numbered" AS (
+  SELECT
+    *,
+    12 * (100 * "meterspec_window_place_century" + "meterspec_window_place_year") + ((5 * ("meterspec_window_place_rest" - ((1461 * "meterspec_window_place_year") // 4)) + 2) // 153) + 2 AS "meterspec_window"
+  FROM "on_grid_4"
+), "totals" AS (
+  SELECT
+    "meterspec_window",
+    "customer_id",
+    SUM("total_1") AS "total_1",
+    COUNT("events_1") AS "events_1"
+  FROM "numbered"
+  GROUP BY
+    "meterspec_window",
+    "customer_id"
+), "begun" AS (
+  SELECT
+    *,
+    (
+      365 * (("meterspec_window" - 2) // 12) + ((("meterspec_window" - 2) // 12) // 4) - ((("meterspec_window" - 2) // 12) // 100) + ((("meterspec_window" - 2) // 12) // 400) + ((153 * (("meterspec_window" - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_begins",
+    (
+      365 * (("meterspec_window" + 1 - 2) // 12) + ((("meterspec_window" + 1 - 2) // 12) // 4) - ((("meterspec_window" + 1 - 2) // 12) // 100) + ((("meterspec_window" + 1 - 2) // 12) // 400) + ((153 * (("meterspec_window" + 1 - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_next_begins"
+  FROM "totals"
+), "bounded" AS (
+  SELECT
+    *,
+    "meterspec_begins" AS "meterspec_start",
+    "meterspec_next_begins" AS "meterspec_end"
+  FROM "begun"
+)
+SELECT
+  MAKE_TIMESTAMP("meterspec_start") AT TIME ZONE 'UTC' AS "window_start",
+  MAKE_TIMESTAMP("meterspec_end") AT TIME ZONE 'UTC' AS "window_end",
+  "customer_id",
+  "total_1",
+  "events_1"
+FROM "bounded";
+
+-- Totals of `compute`.
+CREATE OR REPLACE VIEW "meterspec_scan_d51eb8b680" AS
+WITH "located" AS (
+  SELECT
+    EPOCH_US("at") AS "meterspec_time",
+    "customer_id",
+    "event_id" AS "meterspec_id",
+    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "total_1",
+    1 AS "events_1"
+  FROM "compute_events"
+), "on_grid" AS (
+  SELECT
+    *,
+    ("meterspec_time" + 62162035200000000) // 60000000 AS "meterspec_window_place"
+  FROM "located"
+), "numbered" AS (
+  SELECT
+    *,
+    "meterspec_window_place" AS "meterspec_window"
+  FROM "on_grid"
+), "totals" AS (
+  SELECT
+    "meterspec_window",
+    "customer_id",
+    ARG_MAX("total_1", ROW("meterspec_time", "meterspec_id")) AS "total_1",
+    COUNT("events_1") AS "events_1"
+  FROM "numbered"
+  GROUP BY
+    "meterspec_window",
+    "customer_id"
+), "begun" AS (
+  SELECT
+    *,
+    "meterspec_window" * 60000000 - 62162035200000000 AS "meterspec_begins",
+    ("meterspec_window" + 1) * 60000000 - 62162035200000000 AS "meterspec_next_begins"
+  FROM "totals"
+), "bounded" AS (
+  SELECT
+    *,
+    "meterspec_begins" AS "meterspec_start",
+    "meterspec_next_begins" AS "meterspec_end"
+  FROM "begun"
+)
+SELECT
+  MAKE_TIMESTAMP("meterspec_start") AT TIME ZONE 'UTC' AS "window_start",
+  MAKE_TIMESTAMP("meterspec_end") AT TIME ZONE 'UTC' AS "window_end",
+  "customer_id",
+  "total_1",
+  "events_1"
+FROM "bounded";
 
 -- Meter `tokens`.
 CREATE OR REPLACE VIEW "tokens" AS
-WITH "kept" AS (
-  SELECT
-    DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("at"))) AS "meterspec_start",
-    DATE_TRUNC('month', MAKE_TIMESTAMP(EPOCH_US("at"))) + INTERVAL '1' MONTH AS "meterspec_end",
-    "customer_id",
-    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "meterspec_value"
-  FROM "tokens_events"
-), "totals" AS (
-  SELECT
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    COUNT(*) AS "events",
-    SUM("meterspec_value") AS "meterspec_total"
-  FROM "kept"
-  GROUP BY
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id"
-)
 SELECT
-  "meterspec_start" AT TIME ZONE 'UTC' AS "window_start",
-  "meterspec_end" AT TIME ZONE 'UTC' AS "window_end",
+  "window_start",
+  "window_end",
   "customer_id",
-  CAST(CASE WHEN "meterspec_total" < 0 THEN (
-    -1
-  ) ELSE 1 END * (
-    (
-      ABS(CAST("meterspec_total" AS HUGEINT)) // 1000000000
-    ) + (
-      (
-        (
-          ABS(CAST("meterspec_total" AS HUGEINT)) % 1000000000
-        ) * 2 + 1000000000
-      ) // 2000000000
-    )
+  CAST(CASE WHEN CAST("total_1" AS HUGEINT) < 0 THEN (-1) ELSE 1 END * (
+    (ABS(CAST("total_1" AS HUGEINT)) // 1000000000) + (((ABS(CAST("total_1" AS HUGEINT)) % 1000000000) * 2 + 1000000000) // 2000000000)
   ) AS DECIMAL(38, 0)) AS "quantity",
-  "events"
-FROM "totals";
+  "events_1" AS "events"
+FROM "meterspec_scan_649011c16b"
+WHERE
+  "events_1" > 0;
 
 -- Meter `compute`.
 CREATE OR REPLACE VIEW "compute" AS
-WITH "kept" AS (
-  SELECT
-    MAKE_TIMESTAMP(
-      EPOCH_US("at") - (
-        (
-          (
-            EPOCH_US("at") % 60000000
-          ) + 60000000
-        ) % 60000000
-      )
-    ) AS "meterspec_start",
-    MAKE_TIMESTAMP(
-      EPOCH_US("at") - (
-        (
-          (
-            EPOCH_US("at") % 60000000
-          ) + 60000000
-        ) % 60000000
-      ) + 60000000
-    ) AS "meterspec_end",
-    "customer_id",
-    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "meterspec_value",
-    "at" AS "meterspec_time",
-    "event_id" AS "meterspec_id"
-  FROM "compute_events"
-), "totals" AS (
-  SELECT
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id",
-    COUNT(*) AS "events",
-    ARG_MAX("meterspec_value", ROW("meterspec_time", "meterspec_id")) AS "meterspec_total"
-  FROM "kept"
-  GROUP BY
-    "meterspec_start",
-    "meterspec_end",
-    "customer_id"
-)
 SELECT
-  "meterspec_start" AT TIME ZONE 'UTC' AS "window_start",
-  "meterspec_end" AT TIME ZONE 'UTC' AS "window_end",
+  "window_start",
+  "window_end",
   "customer_id",
-  CAST(CAST(CASE WHEN "meterspec_total" < 0 THEN (
-    -1
-  ) ELSE 1 END * (
-    (
-      ABS(CAST("meterspec_total" AS HUGEINT)) // 1000
-    ) + (
-      (
-        (
-          ABS(CAST("meterspec_total" AS HUGEINT)) % 1000
-        ) * 2 + 1000
-      ) // 2000
-    )
+  CAST(CAST(CASE WHEN CAST("total_1" AS HUGEINT) < 0 THEN (-1) ELSE 1 END * (
+    (ABS(CAST("total_1" AS HUGEINT)) // 1000) + (((ABS(CAST("total_1" AS HUGEINT)) % 1000) * 2 + 1000) // 2000)
   ) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "quantity",
-  "events"
-FROM "totals";
+  "events_1" AS "events"
+FROM "meterspec_scan_d51eb8b680"
+WHERE
+  "events_1" > 0;

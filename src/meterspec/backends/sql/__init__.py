@@ -6,37 +6,72 @@ and `meters` put the views together, and this module prints them. sqlglot only p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from sqlglot import exp
 
-from meterspec.backends.base import Artifact, Backend
+from meterspec.backends.base import Artifact, Backend, unsupported
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
 from meterspec.backends.sql.dialects import DIALECTS, Dialect
 from meterspec.backends.sql.families import events_views, family_views
-from meterspec.backends.sql.meters import AS_OF, CYCLES, meter_view
-from meterspec.ir import BillingCycle, Family, FieldType, Lifetime, Meter, Program, Rolling
+from meterspec.backends.sql.meters import meter_view
+from meterspec.backends.sql.scans import AS_OF, CYCLES, Between, Scan, needs_as_of, needs_cycles, scan_view, scans
+from meterspec.diagnostics import Diagnostics, Rule
+from meterspec.ir import Family, FieldType, Meter, Program
 from meterspec.templates import render
 
-__all__ = ["DIALECTS", "Dialect", "View", "backend", "events_views", "meter_view", "needs_as_of", "needs_cycles"]
+LONG_NAME = Rule(
+    code="MS601",
+    slug="name-too-long-for-target",
+    title="A name that is longer than an engine keeps",
+    message="the name `{name}` of {what} is longer than the {most} bytes that {target} keeps",
+    why="Such an engine cuts names off without a word, and two names could become one.",
+)
+
+__all__ = [
+    "AS_OF",
+    "CYCLES",
+    "DIALECTS",
+    "Between",
+    "Dialect",
+    "Scan",
+    "View",
+    "backend",
+    "check",
+    "events_views",
+    "meter_view",
+    "needs_as_of",
+    "needs_cycles",
+    "scan_view",
+    "scans",
+]
 
 
 def backend(dialect: str) -> Backend:
     """The backend of one dialect; KeyError where there is none of that name."""
     chosen = DIALECTS[dialect]
-    return Backend(name=f"sql/{dialect}", supports=chosen.supports, emit=lambda program: _emit(program, chosen))
+    return Backend(
+        name=f"sql/{dialect}",
+        supports=chosen.supports,
+        emit=lambda program: _emit(program, chosen),
+        lacks=chosen.lacks,
+    )
 
 
-def needs_cycles(meter: Meter) -> bool:
-    """Whether a meter's view reads the relation of billing cycles."""
-    return isinstance(meter.window, BillingCycle)
-
-
-def needs_as_of(meter: Meter) -> bool:
-    """Whether a meter's view ends at the as-of instant."""
-    return isinstance(meter.window, Rolling | Lifetime)
+def check(program: Program, meters: Sequence[Meter], dialect: str, out: Diagnostics) -> None:
+    """Reports what a dialect cannot express of the meters and their families: MS600, or MS601 for a name."""
+    unsupported(backend(dialect), meters, out)
+    longest = DIALECTS[dialect].longest_name
+    families = {family.name: family for meter in meters for family in program.families_of(meter)}
+    named = [(f"family `{one.name}`", one.origin, (one.checked, one.rejects, *one.raw)) for one in families.values()]
+    named += [(f"meter `{meter.name}`", meter.origin, (meter.sql_name,)) for meter in meters]
+    for what, at, names in named:
+        name = max(names, key=lambda one: len(one.encode()))
+        if len(name.encode()) > longest:
+            place = at and at / "name"
+            out.report(LONG_NAME, at=place, what=what, target=f"sql/{dialect}", name=name, most=longest)
 
 
 def _emit(program: Program, dialect: Dialect) -> Iterator[Artifact]:
@@ -44,20 +79,28 @@ def _emit(program: Program, dialect: Dialect) -> Iterator[Artifact]:
     yield Artifact(folder / "inputs.sql", _inputs(program, dialect))
     families = [view for family in program.families for view in family_views(family, dialect)]
     yield Artifact(folder / "families.sql", _script("Events: typed, checked, each id once.", families, dialect))
-    meters = [meter_view(program, meter, dialect) for meter in program.meters]
-    yield Artifact(folder / "meters.sql", _script("Quantities: one view a meter.", meters, dialect))
+    passes = scans(program, program.meters)
+    views = [scan_view(program, scan, dialect) for scan in passes]
+    views += [meter_view(program, meter, passes, dialect) for meter in program.meters]
+    title = "Quantities: one view a meter, on one scan of the events for each window and set of dimensions."
+    yield Artifact(folder / "meters.sql", _script(title, views, dialect))
 
 
 def _script(title: str, views: list[View], dialect: Dialect) -> str:
     statements = []
     for view in views:
-        create = exp.Create(this=b.table(view.name), kind="VIEW", replace=True, expression=view.select)
+        select = dialect.adapted(view.select)
+        name = b.table(dialect.relation((view.name,)))
+        create = exp.Create(this=name, kind="VIEW", replace=True, expression=select)
         statements.append(_statement(view.comment, create, dialect))
     return render("sql/script.sql.j2", title=title, statements=statements)
 
 
-def _statement(words: str, create: exp.Create, dialect: Dialect) -> dict[str, str]:
-    return {"words": one_line(words), "sql": create.sql(dialect=dialect.name, pretty=True)}
+def _statement(words: str, create: exp.Create, dialect: Dialect, options: str = "") -> dict[str, str]:
+    sql = b.printed(create, dialect.printer, pretty=True)
+    if len(sql.encode()) > dialect.longest_statement:
+        sql = b.printed(create, dialect.printer)
+    return {"words": one_line(words), "sql": f"{sql}\n{options}" if options else sql}
 
 
 def one_line(text: str) -> str:
@@ -70,10 +113,10 @@ def _inputs(program: Program, dialect: Dialect) -> str:
     tables = [
         (family.raw, _raw_columns(family, dialect), f"The raw rows of `{family.name}`.") for family in program.families
     ]
-    instant = dialect.column_type_of(FieldType.TIMESTAMP)
+    instant = dialect.types[FieldType.TIMESTAMP]
     if any(needs_cycles(meter) for meter in program.meters):
         columns = [
-            ("customer_id", dialect.column_type_of(FieldType.STRING)),
+            ("customer_id", dialect.types[FieldType.STRING]),
             ("cycle_start", instant),
             ("cycle_end", instant),
         ]
@@ -86,8 +129,8 @@ def _inputs(program: Program, dialect: Dialect) -> str:
     statements = []
     for name, columns, words in tables:
         definitions = [exp.ColumnDef(this=b.identifier(column), kind=b.data_type(kind)) for column, kind in columns]
-        create = exp.Create(this=exp.Schema(this=b.table(name), expressions=definitions), kind="TABLE", exists=True)
-        statements.append(_statement(words, create, dialect))
+        create = exp.Create(this=exp.Schema(this=b.table(dialect.relation(name)), expressions=definitions), kind="TABLE", exists=True)
+        statements.append(_statement(words, create, dialect, dialect.table_options))
     title = "What you supply: create these tables, or views of the same names and columns."
     return render("sql/script.sql.j2", title=title, statements=statements)
 

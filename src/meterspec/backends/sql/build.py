@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 
 from sqlglot import exp
+from sqlglot.dialects import Dialect as SqlglotDialect
+from sqlglot.generator import Generator
 
 __all__ = [
     "View",
@@ -29,6 +31,7 @@ __all__ = [
     "not_",
     "not_null",
     "number",
+    "printed",
     "table",
     "text",
 ]
@@ -73,6 +76,28 @@ def binary(kind: type[exp.Binary], left: exp.Expr, right: exp.Expr) -> exp.Expr:
         return kind(this=wrapped(left), expression=wrapped(right))
     chained = level if kind in {exp.Add, exp.Sub, exp.Mul} else level + 1
     return kind(this=wrapped(left, chained), expression=wrapped(right, level + 1))
+
+
+def printed(node: exp.Expr, printer: str, *, pretty: bool = False) -> str:
+    """The text of a node in a dialect of sqlglot; what is short stays on its line."""
+    return _printer(printer)(dialect=printer, pretty=pretty, max_text_width=_WIDTH).generate(node)
+
+
+_WIDTH = 100
+
+
+@cache
+def _printer(name: str) -> type[Generator]:
+    """The generator of a dialect that breaks only those parentheses that would be too long for one line."""
+    own = SqlglotDialect.get_or_raise(name).generator_class
+
+    def paren_sql(self: Generator, node: exp.Paren) -> str:
+        inside = self.sql(node, "this")
+        if "\n" not in inside and len(inside) <= _WIDTH:
+            return f"({inside})"
+        return f"({self.seg(self.indent(inside), sep='')}{self.seg(')', sep='')}"  # as its own does, but printed once
+
+    return type("Printer", (own,), {"paren_sql": paren_sql})
 
 
 def add(left: exp.Expr, right: exp.Expr) -> exp.Expr:
@@ -146,10 +171,8 @@ def named(node: exp.Expr, name: str) -> exp.Expr:
 
 
 def data_type(kind: str) -> exp.DataType:
-    """A type by the name DuckDB has for it."""
-    if kind == "HUGEINT":
-        return exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=kind)
-    return exp.DataType.build(kind, dialect="duckdb")
+    """A type by the name that the engine has for it; nothing translates it."""
+    return exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=kind, nullable=False)
 
 
 def cast(node: exp.Expr, kind: str) -> exp.Expr:

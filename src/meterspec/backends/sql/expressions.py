@@ -14,11 +14,13 @@ from sqlglot import exp
 
 from meterspec import exact
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects import Dialect
+from meterspec.backends.sql.calendar import Calendar
+from meterspec.backends.sql.dialects import NARROW, Dialect
 from meterspec.cel.functions import WHITESPACE
 from meterspec.cel.pattern import portable
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
 from meterspec.cel.types import Environment, Type
+from meterspec.zones import zone
 
 __all__ = ["Lowering"]
 
@@ -32,7 +34,6 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
     "greater_equals": exp.GTE,
 }
 _MICROS = {"hours": 3_600_000_000, "minutes": 60_000_000, "seconds": 1_000_000, "milliseconds": 1000}
-_DAY = 86_400_000_000
 
 
 class Lowering:
@@ -41,6 +42,9 @@ class Lowering:
     def __init__(self, environment: Environment, dialect: Dialect) -> None:
         self._environment = environment
         self._dialect = dialect
+        self._calendar = Calendar(dialect)
+        self.clocks: dict[exp.Expr, str] = {}
+        """What the clocks of zones show, as columns that the expressions read beside the fields."""
 
     def condition(self, expr: Expr) -> exp.Expr:
         """A bool expression."""
@@ -84,8 +88,9 @@ class Lowering:
     def whole(self, whole: exact.Whole, factor: Fraction = Fraction(1)) -> exp.Expr:
         """A whole number, times a whole constant, in arithmetic wide enough for every step."""
         assert factor.denominator == 1
-        node = self._whole(whole, widest(whole) * factor.numerator)
-        return node if factor == 1 else b.multiply(node, b.number(factor.numerator))
+        magnitude = widest(whole) * factor.numerator
+        node = self._whole(whole, magnitude)
+        return node if factor == 1 else b.multiply(node, self._constant(factor.numerator, magnitude))
 
     def micros(self, expr: Expr) -> exp.Expr:
         """A timestamp or a duration as microseconds."""
@@ -131,7 +136,7 @@ class Lowering:
             case "matches_string":
                 pattern = args[1]
                 assert isinstance(pattern, Literal) and isinstance(pattern.value, str)
-                return self._dialect.matches(self.text(args[0]), portable(pattern.value))
+                return self._dialect.matches(self.text(args[0]), portable(pattern.value, self._dialect.end_of_text))
         comparison, _, _ = name.rpartition("_")
         return self._compare(_COMPARISONS[comparison], *args)
 
@@ -151,8 +156,10 @@ class Lowering:
             return self.whole(first), self.whole(second)
         if kind in _MOMENTS:
             return self.micros(left), self.micros(right)
-        lower = self.condition if kind is Type.BOOL else self.text
-        return lower(left), lower(right)
+        if kind is Type.BOOL:
+            return self.condition(left), self.condition(right)
+        by_code_point = self._dialect.by_code_point
+        return by_code_point(self.text(left)), by_code_point(self.text(right))
 
     def _equals(self, left: Expr, right: Expr, *, negated: bool) -> exp.Expr:
         """`==` and `!=`: two missing values are equal, and a missing one equals nothing else."""
@@ -163,7 +170,7 @@ class Lowering:
             return b.not_null(b.column(other.name)) if negated else b.is_null(b.column(other.name))
         sides = self._sides(left, right)
         if self._may_miss(left) or self._may_miss(right):
-            return b.binary(exp.NullSafeNEQ if negated else exp.NullSafeEQ, *sides)
+            return self._dialect.same(*sides, negated=negated)
         return b.binary(exp.NEQ if negated else exp.EQ, *sides)
 
     def _in(self, item: Expr, items: Expr) -> exp.Expr:
@@ -204,32 +211,38 @@ class Lowering:
         def lower(node: exact.Whole) -> exp.Expr:
             return self._whole(node, magnitude)
 
+        def term(factor: int, of: exact.Whole) -> exp.Expr:
+            return lower(of) if factor == 1 else b.multiply(lower(of), self._constant(factor, magnitude))
+
         match whole:
             case exact.Constant(value):
                 # A bare literal would take the narrowest type, and two of them would overflow it.
-                return dialect.integer(b.number(value), magnitude)
+                return dialect.integer(dialect.constant(value), magnitude)
             case exact.Column(name, scale):
                 return self._column(name, scale, magnitude)
             case exact.Sum(terms):
                 first, *others = terms
-                node = _term(first[0], lower(first[1]))
-                for factor, term in others:
-                    constant = term.value if isinstance(term, exact.Constant) else 1
-                    size = abs(factor * constant)
-                    part = b.number(size) if isinstance(term, exact.Constant) else _term(size, lower(term))
-                    node = b.binary(exp.Add if factor * constant > 0 else exp.Sub, node, part)
+                node = term(*first)
+                for factor, one in others:
+                    times = factor * one.value if isinstance(one, exact.Constant) else factor
+                    is_constant = isinstance(one, exact.Constant)
+                    part = self._constant(abs(times), magnitude) if is_constant else term(abs(times), one)
+                    node = b.binary(exp.Add if times > 0 else exp.Sub, node, part)
                 return node
             case exact.Product(left, right):
                 return b.multiply(lower(left), lower(right))
             case exact.Quotient(dividend, divisor):
-                return self._divide(dividend, divisor, lower, self._dialect.quotient)
+                return self._divide(dividend, divisor, lower, magnitude)
             case exact.Remainder(dividend, divisor):
-                rest = dialect.remainder(_magnitude(dividend, lower(dividend)), _not_zero(divisor, lower(divisor)))
-                return _signed(dividend.bounds.low < 0, b.binary(exp.LT, lower(dividend), b.number(0)), rest)
+                size = self._size(dividend, lower(dividend), magnitude)
+                by = self._not_zero(divisor, lower(divisor), magnitude)
+                rest = dialect.remainder(size, by, magnitude)
+                negative = b.binary(exp.LT, lower(dividend), b.number(0)) if dividend.bounds.low < 0 else None
+                return self._signed(negative, rest)
             case exact.RoundDivision():
-                return self._round_division(whole, lower)
+                return self._round_division(whole, lower, magnitude)
             case exact.Absolute(operand):
-                return b.call("ABS", lower(operand))
+                return dialect.absolute(lower(operand), magnitude)
             case exact.Extreme(greatest, operands):
                 nodes = [lower(operand) for operand in operands]
                 return dialect.greatest(nodes) if greatest else dialect.least(nodes)
@@ -261,12 +274,12 @@ class Lowering:
         dividend: exact.Whole,
         divisor: exact.Whole,
         lower: Callable[[exact.Whole], exp.Expr],
-        divide: Callable[[exp.Expr, exp.Expr], exp.Expr],
+        magnitude: int,
     ) -> exp.Expr:
         """A division by magnitude that truncates, with its sign put back."""
-        size = divide(_magnitude(dividend, lower(dividend)), _not_zero(divisor, lower(divisor)))
-        negative = self._opposite(dividend, divisor, lower)
-        return size if negative is None else _signed(True, negative, size)
+        by = self._not_zero(divisor, lower(divisor), magnitude)
+        size = self._dialect.quotient(self._size(dividend, lower(dividend), magnitude), by, magnitude)
+        return self._signed(self._opposite(dividend, divisor, lower), size)
 
     def _opposite(
         self, dividend: exact.Whole, divisor: exact.Whole, lower: Callable[[exact.Whole], exp.Expr]
@@ -277,61 +290,77 @@ class Lowering:
             return b.binary(exp.NEQ, *signs)
         return signs[0] if signs else None
 
-    def _round_division(self, division: exact.RoundDivision, lower: Callable[[exact.Whole], exp.Expr]) -> exp.Expr:
+    def _round_division(
+        self, division: exact.RoundDivision, lower: Callable[[exact.Whole], exp.Expr], magnitude: int
+    ) -> exp.Expr:
         dividend, divisor, dialect = division.dividend, division.divisor, self._dialect
-        size = _magnitude(dividend, lower(dividend))
-        by = _not_zero(divisor, lower(divisor))
+        size = self._size(dividend, lower(dividend), magnitude)
+        by = self._not_zero(divisor, lower(divisor), magnitude)
         negative = self._opposite(dividend, divisor, lower)
-        truncated = dialect.quotient(size, by)
+        truncated = dialect.quotient(size, by, magnitude)
         match division.mode:
             case "half_up":
-                half = b.binary(exp.GTE, dialect.remainder(size.copy(), by.copy()), _half(dialect, by.copy()))
+                # The least remainder that rounds up: half of the divisor, rounded up.
+                enough = dialect.quotient(b.add(by.copy(), b.number(1)), self._constant(2, magnitude), magnitude)
+                half = b.binary(exp.GTE, dialect.remainder(size.copy(), by.copy(), magnitude), enough)
                 rounded = b.add(truncated, b.case([(half, b.number(1))], b.number(0)))
-                return rounded if negative is None else _signed(True, negative, rounded)
+                return self._signed(negative, rounded)
             case "down":
-                return truncated if negative is None else _signed(True, negative, truncated)
+                return self._signed(negative, truncated)
             case "floor" | "ceil":
-                uneven = b.binary(exp.GT, dialect.remainder(size.copy(), by.copy()), b.number(0))
+                uneven = b.binary(exp.GT, dialect.remainder(size.copy(), by.copy(), magnitude), b.number(0))
                 away = b.add(truncated.copy(), b.case([(uneven, b.number(1))], b.number(0)))
                 up, down = (away, truncated) if division.mode == "ceil" else (truncated, away)
-                return up if negative is None else b.case([(negative, b.negate(down))], up)
+                return up if negative is None else b.case([(negative, dialect.negate(down))], up)
             case mode:
                 raise ValueError(mode)
 
+    def _constant(self, value: int, magnitude: int) -> exp.Expr:
+        """A constant among numbers of that magnitude: where they are narrow, a bare literal will do."""
+        return b.number(value) if magnitude <= NARROW else self._dialect.wide_constant(value)
+
+    def _signed(self, negative: exp.Expr | None, size: exp.Expr) -> exp.Expr:
+        """A number of that magnitude, below zero where a condition holds."""
+        return size if negative is None else b.case([(negative, self._dialect.negate(size))], size.copy())
+
+    def _size(self, whole: exact.Whole, node: exp.Expr, magnitude: int) -> exp.Expr:
+        """The magnitude of a number."""
+        return self._dialect.absolute(node, magnitude) if whole.bounds.low < 0 else node
+
+    def _not_zero(self, whole: exact.Whole, node: exp.Expr, magnitude: int) -> exp.Expr:
+        """The magnitude of a divisor, null where it is zero."""
+        size = self._size(whole, node, magnitude)
+        return exp.Nullif(this=size, expression=b.number(0)) if whole.bounds.low <= 0 <= whole.bounds.high else size
+
     def _foreign(self, call: Call) -> exp.Expr:
         """A whole number out of a text, an instant or a duration."""
-        dialect, (operand, *_) = self._dialect, call.args
-        name = call.overload
-        if name == "size_string":
-            return dialect.size(self.text(operand))
-        of, _, what = name.partition("_to_")
+        operand, *others = call.args
+        if call.overload == "size_string":
+            return self._dialect.size(self.text(operand))
+        of, _, what = call.overload.removesuffix("_with_tz").partition("_to_")
         micros = self.micros(operand)
         if of == "duration":
-            if what == "milliseconds":
-                rest = dialect.remainder(b.call("ABS", micros), b.number(1_000_000))
-                size = dialect.quotient(rest, b.number(1000))
-            else:
-                size = dialect.quotient(b.call("ABS", micros), b.number(_MICROS[what]))
-            return _signed(True, b.binary(exp.LT, micros.copy(), b.number(0)), size)
+            return self._part_of_duration(micros, what)
+        if others:
+            (name,) = others
+            assert isinstance(name, Literal)
+            micros = self._clock(micros, str(name.value))
         if what in _MICROS:
-            larger = {"hours": _DAY, "minutes": 3_600_000_000, "seconds": 60_000_000, "milliseconds": 1_000_000}
-            rest = dialect.floor_remainder(micros, larger[what])
-            return dialect.quotient(rest, b.number(_MICROS[what]))
-        clock = dialect.as_clock(micros)
-        part, less = _CALENDAR_PARTS[what]
-        node = dialect.part(part, clock)
-        return b.binary(exp.Sub, node, b.number(less)) if less else node
+            larger = {"hours": 24, "minutes": 60, "seconds": 60, "milliseconds": 1000}[what]
+            since_midnight = self._calendar.time_of_day(micros)
+            return self._calendar.mod(self._calendar.div(since_midnight, _MICROS[what]), larger)
+        return self._calendar.part(what, self._calendar.day(micros))
 
+    def _clock(self, micros: exp.Expr, name: str) -> exp.Expr:
+        """What the clock of a zone shows at an instant; a column, since a getter reads it dozens of times."""
+        shown = b.add(micros, self._calendar.offset(micros.copy(), zone(name)))
+        return b.column(self.clocks.setdefault(shown, f"meterspec_clock_{len(self.clocks) + 1}"))
 
-_CALENDAR_PARTS = {
-    "year": ("year", 0),
-    "month": ("month", 1),
-    "day_of_year": ("doy", 1),
-    "day_of_month": ("day", 1),
-    "day_of_month_1_based": ("day", 0),
-    "day_of_week": ("dow", 0),
-}
-"""Each getter of a timestamp: the part of a date, and what it counts from."""
+    def _part_of_duration(self, micros: exp.Expr, what: str) -> exp.Expr:
+        size = self._dialect.absolute(micros, NARROW)
+        rest = self._calendar.mod(size, 1_000_000) if what == "milliseconds" else size
+        negative = b.binary(exp.LT, micros.copy(), b.number(0))
+        return self._signed(negative, self._calendar.div(rest, _MICROS[what]))
 
 
 def widest(whole: exact.Whole) -> int:
@@ -356,28 +385,3 @@ def widest(whole: exact.Whole) -> int:
             return max(widest(then), widest(otherwise))
         case _:
             assert_never(whole)
-
-
-def _term(factor: int, node: exp.Expr) -> exp.Expr:
-    if factor == 1:
-        return node
-    return b.multiply(node, b.number(factor))
-
-
-def _magnitude(whole: exact.Whole, node: exp.Expr) -> exp.Expr:
-    return b.call("ABS", node) if whole.bounds.low < 0 else node
-
-
-def _not_zero(whole: exact.Whole, node: exp.Expr) -> exp.Expr:
-    """The magnitude of a divisor, null where it is zero."""
-    size = _magnitude(whole, node)
-    return exp.Nullif(this=size, expression=b.number(0)) if whole.bounds.low <= 0 <= whole.bounds.high else size
-
-
-def _signed(may_be: bool, negative: exp.Expr, size: exp.Expr) -> exp.Expr:
-    return b.case([(negative, b.negate(size))], size.copy()) if may_be else size
-
-
-def _half(dialect: Dialect, divisor: exp.Expr) -> exp.Expr:
-    """The least remainder that rounds up: half of the divisor, rounded up."""
-    return dialect.quotient(b.add(divisor, b.number(1)), b.number(2))

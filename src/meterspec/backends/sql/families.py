@@ -78,7 +78,7 @@ def checked(
         if reading.faults:
             columns.append(b.named(_reason(reading.faults), _fault(name)))
             reasons.append(b.column(_fault(name)))
-        bounds = _bound_faults(reading.field)
+        bounds = _bound_faults(reading.field, dialect)
         if bounds:
             reasons.append(_reason(bounds))
     kept = [b.column(name) for name in extra]
@@ -132,7 +132,7 @@ def float_reading(field: Field, node: exp.Expr, dialect: Dialect) -> tuple[exp.E
     return value, faults
 
 
-def _bound_faults(field: Field) -> list[tuple[exp.Expr, str]]:
+def _bound_faults(field: Field, dialect: Dialect) -> list[tuple[exp.Expr, str]]:
     """The faults of a value that is read, and breaks a bound of its field."""
     faults: list[tuple[exp.Expr, str]] = []
     node = b.column(field.name)
@@ -141,11 +141,10 @@ def _bound_faults(field: Field) -> list[tuple[exp.Expr, str]]:
             continue
         step = Fraction(bound) * 10**field.scale
         whole = ceil(step) if up else floor(step)
-        limit = b.number(whole)
+        limit = dialect.constant(whole)
         if field.type is FieldType.DECIMAL:
-            limit = b.cast(
-                b.text(f"{Decimal(f'{whole}E-{field.scale}'):f}"), f"DECIMAL({field.precision}, {field.scale})"
-            )
+            decimal = dialect.decimal_type(field.precision, field.scale)
+            limit = b.cast(b.text(f"{Decimal(f'{whole}E-{field.scale}'):f}"), decimal)
         faults.append((b.binary(kind, node.copy(), limit), f"{field.name} {word} {bound:f}"))
     if field.values is not None:
         among = exp.In(this=node.copy(), expressions=[b.text(value) for value in field.values])
@@ -170,4 +169,10 @@ def _events(family: Family, dialect: Dialect) -> exp.Select:
         .from_(b.table(family.checked))
         .where(b.is_null(b.column(REJECT_REASON)))
     )
-    return dialect.keep_first(rows, [b.column(family.event_id)], [b.column(name) for name in order])
+    keys = [_ordered(family.field(name), dialect) for name in order]
+    return dialect.keep_first(rows, [field.name for field in family.fields], family.event_id, keys)
+
+
+def _ordered(field: Field, dialect: Dialect) -> exp.Expr:
+    node = b.column(field.name)
+    return dialect.by_code_point(node) if field.type is FieldType.STRING else node

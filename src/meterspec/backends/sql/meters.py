@@ -1,8 +1,10 @@
-"""Meters as views: the events a meter keeps, their totals by window and group, and the quantity, rounded once."""
+"""Meters as views: the exact quantity of a scan's total, or of two totals, rounded once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import assert_never
 
 from sqlglot import exp
@@ -10,234 +12,237 @@ from sqlglot import exp
 from meterspec import exact
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
-from meterspec.backends.sql.dialects import Dialect
-from meterspec.backends.sql.expressions import Lowering
-from meterspec.ir import (
-    Aggregate,
-    BillingCycle,
-    CalendarUnit,
-    CalendarWindow,
-    Family,
-    Function,
-    Lifetime,
-    Meter,
-    Program,
-    Rolling,
-    Rounding,
-    Tumbling,
-    variables,
-)
+from meterspec.backends.sql.dialects import WIDE, Dialect
+from meterspec.backends.sql.scans import Scan
+from meterspec.ir import CalendarUnit, Function, Meter, Program, RatioSource, Rounding, variables
 
-__all__ = ["AS_OF", "CYCLES", "meter_view"]
+__all__ = ["Quantity", "meter_view", "quantity_of"]
 
-CYCLES = "billing_cycles"
-"""The relation of billing cycles that a user may fill."""
-AS_OF = "meterspec_as_of"
-"""The relation whose one row is the as-of instant; its column has the name `as_of`."""
-
-# No field can have a name that begins so, which keeps these apart from the fields beside them.
-_START, _END = "meterspec_start", "meterspec_end"
-_VALUE, _TOTAL = "meterspec_value", "meterspec_total"
-_TIME, _ID = "meterspec_time", "meterspec_id"
-_CUSTOMER, _CYCLE_START, _CYCLE_END = "meterspec_customer", "meterspec_cycle_start", "meterspec_cycle_end"
+_PER = {
+    CalendarUnit.MINUTE: 60_000_000,
+    CalendarUnit.HOUR: 3_600_000_000,
+    CalendarUnit.DAY: 86_400_000_000,
+    CalendarUnit.WEEK: 604_800_000_000,
+}
+"""The unit of time of a TIME_WEIGHTED quantity, in microseconds."""
 
 
-def meter_view(program: Program, meter: Meter, dialect: Dialect) -> View:
-    """The view of a meter: a row for each window and group that has an event."""
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """The columns of a meter's rows, as nodes over the columns of its scan."""
+
+    quantity: exp.Expr
+    events: exp.Expr
+    exists: exp.Expr | None
+    """Whether a row of the scan is one of the meter; None where every row is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """An exact number, `ratio * total / by`, whose total and divisor are whole numbers of the wide type."""
+
+    ratio: Fraction
+    total: exp.Expr
+    by: exp.Expr | None
+    may_be_negative: bool
+
+
+def meter_view(program: Program, meter: Meter, scans: Iterable[Scan], dialect: Dialect, *, fill: bool = False) -> View:
+    """The view of a meter, on those of its scans: a row for each window and group that has an event.
+
+    With `fill` the scans have rows of windows without an event, which stay.
+    """
+    by_meter = {one.name: scan for scan in scans for one in scan.meters}
+    words = meter.description or f"Meter `{meter.name}`."
+    if isinstance(meter.source, RatioSource):
+        return View(meter.sql_name, _ratio(program, meter, meter.source, by_meter, dialect, fill), words)
+    scan = by_meter[meter.name]
+    found = quantity_of(program, meter, scan, dialect, fill=fill)
+    select = _rows(meter.group_by, found).from_(b.table(scan.name))
+    if found.exists is not None:
+        select = select.where(found.exists, copy=False)
+    return View(meter.sql_name, select, words)
+
+
+def _rows(group_by: Iterable[str], found: Quantity) -> exp.Select:
+    return exp.select(
+        *(b.column(name) for name in ("window_start", "window_end", *group_by)),
+        b.named(found.quantity, "quantity"),
+        b.named(found.events, "events"),
+    )
+
+
+def quantity_of(program: Program, meter: Meter, scan: Scan, dialect: Dialect, *, fill: bool = False) -> Quantity:
+    """What a row of a scan says about one of its meters; with `fill` rows may be of windows without an event."""
+    events = b.column(scan.events(meter))
+    number = _number(program, meter, scan, dialect)
+    if fill:
+        number = replace(number, total=_or_zero(number.total, meter, dialect))
+    every_row = fill or scan.is_time_weighted
+    exists = None if every_row else b.binary(exp.GT, events.copy(), b.number(0))
+    return Quantity(_rounded(number, meter, dialect), events, exists)
+
+
+def _number(
+    program: Program, meter: Meter, scan: Scan, dialect: Dialect, total: str | None = None, events: str | None = None
+) -> _Number:
+    """The exact quantity of a meter, out of the columns of its scan or those that take their place."""
     assert meter.aggregate is not None
-    families = program.families_of(meter)
-    kept = [_kept(meter, meter.aggregate, family, families, dialect) for family in families]
-    union: exp.Query = kept[0]
-    for other in kept[1:]:
-        union = exp.Union(this=union, expression=other, distinct=False)
-    select = (
-        exp.select(
-            b.named(_instant(_START, dialect), "window_start"),
-            b.named(_instant(_END, dialect), "window_end"),
-            *(b.column(name) for name in meter.group_by),
-            b.named(_quantity(meter, meter.aggregate, families, dialect), "quantity"),
-            b.column("events"),
-        )
-        .with_(b.identifier("kept"), as_=union)
-        .with_(b.identifier("totals"), as_=_totals(meter, meter.aggregate, dialect))
-        .from_(b.table("totals"))
-    )
-    return View(meter.sql_name, select, meter.description or f"Meter `{meter.name}`.")
+    function = meter.aggregate.function
+    counted = b.column(events or scan.events(meter))
+    if function is Function.COUNT:
+        return _Number(Fraction(1), dialect.wide(counted), None, may_be_negative=False)
+    column = dialect.wide(b.column(total or scan.total(meter)))
+    if function is Function.UNIQUE:
+        return _Number(Fraction(1), column, None, may_be_negative=False)
+    assert meter.aggregate.value is not None
+    value = exact.scaled(meter.aggregate.value, variables(program.families_of(meter)))
+    ratio = value.ratio
+    if meter.aggregate.per is not None:
+        ratio /= _PER[meter.aggregate.per]
+    by = dialect.wide(counted) if function is Function.AVG else None
+    return _Number(ratio, column, by, value.whole.bounds.low < 0)
 
 
-def _kept(
-    meter: Meter, aggregate: Aggregate, family: Family, families: tuple[Family, ...], dialect: Dialect
+# Ratios ---------------------------------------------------------------------------------------------------------
+
+_ABOVE, _ABOVE_EVENTS, _BELOW, _BELOW_EVENTS = "above", "above_events", "below", "below_events"
+
+
+def _ratio(
+    program: Program, meter: Meter, source: RatioSource, by_meter: Mapping[str, Scan], dialect: Dialect, fill: bool
 ) -> exp.Select:
-    """The events of one family that a meter keeps, with their window, groups and value."""
-    environment = variables(families)
-    lowering = Lowering(environment, dialect)
-    start, end = _window(meter, family, dialect)
-    columns = [b.named(start, _START), b.named(end, _END), *(b.column(name) for name in meter.group_by)]
-    if aggregate.value is not None:
-        if aggregate.function is Function.UNIQUE:
-            value = lowering.value(aggregate.value)
-        else:
-            value = lowering.whole(exact.scaled(aggregate.value, environment).whole)
-        columns.append(b.named(value, _VALUE))
-    if aggregate.function in {Function.FIRST, Function.LAST}:
-        columns += [b.named(b.column(family.event_time), _TIME), b.named(b.column(family.event_id), _ID)]
-    select = exp.select(*columns).from_(b.table(family.sql_name))
-    match meter.window:
-        case BillingCycle():
-            select = select.join(_cycles(family), copy=False)
-        case Rolling() | Lifetime():
-            as_of = exp.select(b.named(b.column("as_of"), AS_OF)).from_(b.table(AS_OF))
-            select = select.join(as_of.subquery(b.identifier(AS_OF)), join_type="cross", copy=False)
-            select = select.where(_before_as_of(meter.window, family, dialect), copy=False)
-        case CalendarWindow() | Tumbling():
-            pass
-        case _:
-            assert_never(meter.window)
-    return select.where(lowering.condition(meter.filter), copy=False) if meter.filter is not None else select
-
-
-def _window(meter: Meter, family: Family, dialect: Dialect) -> tuple[exp.Expr, exp.Expr]:
-    """The start and end of an event's window, as dates and times in UTC; the start of a lifetime is null."""
-    micros = dialect.micros(b.column(family.event_time))
-    match meter.window:
-        case BillingCycle():
-            unit = meter.price.interval if meter.price is not None else CalendarUnit.MONTH
-            period = dialect.truncate(unit, dialect.as_clock(micros))
-            start, end = (dialect.as_clock(dialect.micros(b.column(name))) for name in (_CYCLE_START, _CYCLE_END))
-            following = dialect.later(period.copy(), unit)
-            return b.call("COALESCE", start, period), b.call("COALESCE", end, following)
-        case CalendarWindow(unit):
-            begin = dialect.truncate(unit, dialect.as_clock(micros))
-            return begin, dialect.later(begin.copy(), unit)
-        case Tumbling(seconds):
-            length = seconds * 1_000_000
-            begin = b.binary(exp.Sub, micros, dialect.floor_remainder(micros.copy(), length))
-            return dialect.as_clock(begin), dialect.as_clock(b.add(begin.copy(), b.number(length)))
-        case Rolling():
-            return _rolling_start(meter.window, dialect), _as_of(dialect)
-        case Lifetime():
-            return b.cast(exp.Null(), "TIMESTAMP"), _as_of(dialect)
-        case _:
-            assert_never(meter.window)
-
-
-def _as_of(dialect: Dialect) -> exp.Expr:
-    return dialect.as_clock(dialect.micros(b.column(AS_OF, AS_OF)))
-
-
-def _rolling_start(window: Rolling, dialect: Dialect) -> exp.Expr:
-    if window.months is not None:
-        return dialect.later(_as_of(dialect), CalendarUnit.MONTH, -window.months)
-    assert window.seconds is not None
-    end = dialect.micros(b.column(AS_OF, AS_OF))
-    return dialect.as_clock(b.binary(exp.Sub, end, b.number(window.seconds * 1_000_000)))
-
-
-def _before_as_of(window: Rolling | Lifetime, family: Family, dialect: Dialect) -> exp.Expr:
-    """Whether an event is in the window that ends at the as-of instant."""
-    before = b.binary(exp.LT, b.column(family.event_time), b.column(AS_OF, AS_OF))
-    if isinstance(window, Lifetime):
-        return before
-    start = dialect.as_instant(_rolling_start(window, dialect))
-    return b.all_of([b.binary(exp.GTE, b.column(family.event_time), start), before])
-
-
-def _cycles(family: Family) -> exp.Expr:
-    """The join to the cycle of the customer that an event lies in, where there is one."""
-    assert family.customer is not None
-    cycles = exp.select(
-        b.named(b.column("customer_id"), _CUSTOMER),
-        b.named(b.column("cycle_start"), _CYCLE_START),
-        b.named(b.column("cycle_end"), _CYCLE_END),
-    ).from_(b.table(CYCLES))
-    on = b.all_of(
-        [
-            b.binary(exp.EQ, b.column(_CUSTOMER), b.column(family.customer)),
-            b.binary(exp.GTE, b.column(family.event_time), b.column(_CYCLE_START)),
-            b.binary(exp.LT, b.column(family.event_time), b.column(_CYCLE_END)),
-        ]
+    """The exact ratio of two meters, from the totals of both: a side without events counts as an empty window."""
+    above, below = program.meter(source.numerator), program.meter(source.denominator)
+    keys = ["window_start", "window_end", *meter.group_by]
+    sides = exp.Union(
+        this=_side(above, by_meter[above.name], keys, (_ABOVE, _ABOVE_EVENTS), (_BELOW, _BELOW_EVENTS), dialect, fill),
+        expression=_side(
+            below, by_meter[below.name], keys, (_BELOW, _BELOW_EVENTS), (_ABOVE, _ABOVE_EVENTS), dialect, fill
+        ),
+        distinct=False,
     )
-    return exp.Join(this=cycles.subquery(b.identifier(CYCLES)), side="LEFT", on=on)
+    together = exp.select(
+        *(b.column(name) for name in keys),
+        *(b.named(exp.Max(this=b.column(name)), name) for name in (_ABOVE, _ABOVE_EVENTS, _BELOW, _BELOW_EVENTS)),
+    )
+    together = together.from_(b.table("sides")).group_by(*(b.column(name) for name in keys))
+    one = _number(program, above, by_meter[above.name], dialect, _ABOVE, _ABOVE_EVENTS)
+    two = _number(program, below, by_meter[below.name], dialect, _BELOW, _BELOW_EVENTS)
+    quantity = _rounded(_divided(one, two, above, below, dialect), meter, dialect)
+    counts = [b.call("COALESCE", b.column(name), b.number(0)) for name in (_ABOVE_EVENTS, _BELOW_EVENTS)]
+    select = _rows(meter.group_by, Quantity(quantity, b.add(*counts), None)).from_(b.table("together"))
+    return select.with_(b.identifier("sides"), as_=sides).with_(b.identifier("together"), as_=together)
 
 
-def _totals(meter: Meter, aggregate: Aggregate, dialect: Dialect) -> exp.Select:
-    """A row for each window and group: its events, and the aggregate of their whole numbers."""
-    keys = [b.column(name) for name in (_START, _END, *meter.group_by)]
-    columns = [*keys, b.named(b.count_all(), "events")]
-    if aggregate.function is not Function.COUNT:
-        columns.append(b.named(_total(aggregate.function, dialect), _TOTAL))
-    return exp.select(*columns).from_(b.table("kept")).group_by(*(key.copy() for key in keys))
+def _side(
+    meter: Meter,
+    scan: Scan,
+    keys: list[str],
+    own: tuple[str, str],
+    other: tuple[str, str],
+    dialect: Dialect,
+    fill: bool,
+) -> exp.Select:
+    """One meter's rows of its scan; the columns of the other are null."""
+    events = b.column(scan.events(meter))
+    counts = meter.aggregate is not None and meter.aggregate.function is Function.COUNT
+    total = dialect.wide(events.copy() if counts else b.column(scan.total(meter)))
+    nothing = (dialect.wide(exp.Null()), b.cast(exp.Null(), dialect.narrow))
+    values = dict(zip((*own, *other), (total, b.cast(events.copy(), dialect.narrow), *nothing), strict=True))
+    names = (_ABOVE, _ABOVE_EVENTS, _BELOW, _BELOW_EVENTS)
+    select = exp.select(*(b.column(name) for name in keys), *(b.named(values[name], name) for name in names))
+    select = select.from_(b.table(scan.name))
+    return select if fill or scan.is_time_weighted else select.where(b.binary(exp.GT, events, b.number(0)), copy=False)
 
 
-def _total(function: Function, dialect: Dialect) -> exp.Expr:
-    value, latest = b.column(_VALUE), [b.column(_TIME), b.column(_ID)]
-    match function:
-        case Function.SUM | Function.AVG:
-            return exp.Sum(this=value)
-        case Function.MIN:
-            return exp.Min(this=value)
-        case Function.MAX:
-            return exp.Max(this=value)
-        case Function.LAST:
-            return dialect.last(value, latest)
-        case Function.FIRST:
-            return dialect.first(value, latest)
-        case Function.UNIQUE:
-            return exp.Count(this=exp.Distinct(expressions=[value]))
-        case Function.COUNT | Function.TIME_WEIGHTED:
-            raise ValueError(function)
-        case _:
-            assert_never(function)
+def _divided(one: _Number, two: _Number, above: Meter, below: Meter, dialect: Dialect) -> _Number:
+    """The quotient of two numbers: the sign goes to the dividend, and a divisor of zero is null."""
+    total = _or_zero(one.total, above, dialect)
+    if two.by is not None:
+        total = b.multiply(total, two.by)
+    divisor: exp.Expr = _or_zero(two.total, below, dialect)
+    if two.may_be_negative:
+        negative = b.binary(exp.LT, divisor.copy(), dialect.constant(0))
+        total = b.case([(negative, dialect.negate(total))], total.copy())
+        divisor = dialect.absolute(divisor)
+    by: exp.Expr = exp.Nullif(this=divisor, expression=b.number(0))
+    if one.by is not None:
+        by = b.multiply(by, one.by)
+    return _Number(one.ratio / two.ratio, total, by, one.may_be_negative or two.may_be_negative)
 
 
-def _quantity(meter: Meter, aggregate: Aggregate, families: tuple[Family, ...], dialect: Dialect) -> exp.Expr:
-    """The exact quantity of a total, rounded once to the meter's precision."""
-    if aggregate.function in {Function.COUNT, Function.UNIQUE}:
-        counted = b.column("events" if aggregate.function is Function.COUNT else _TOTAL)
-        return dialect.decimal(b.multiply_by(dialect.wide(counted), 10**meter.precision), meter.precision)
-    assert aggregate.value is not None
-    number = exact.scaled(aggregate.value, variables(families))
+def _or_zero(total: exp.Expr, meter: Meter, dialect: Dialect) -> exp.Expr:
+    """A total, where there is none that of a window without events: some aggregates have one, of others it is null."""
+    assert meter.aggregate is not None
+    empty = {Function.COUNT, Function.SUM, Function.UNIQUE, Function.TIME_WEIGHTED}
+    if meter.aggregate.function not in empty:
+        return total
+    return b.call("COALESCE", total, dialect.wide_constant(0))
+
+
+# Rounding -------------------------------------------------------------------------------------------------------
+
+
+def _rounded(number: _Number, meter: Meter, dialect: Dialect) -> exp.Expr:
+    """The number as a decimal of the meter's precision, rounded once."""
     factor, divisor = exact.rounding(number.ratio, meter.precision)
-    total = dialect.wide(b.column(_TOTAL))
-    events = b.column("events") if aggregate.function is Function.AVG else None
-    if divisor == 1 and events is None:
-        return dialect.decimal(b.multiply_by(total, factor), meter.precision)
-    negative = number.whole.bounds.low < 0
+    if divisor == 1 and number.by is None:
+        return dialect.decimal(_times(number.total, factor, dialect), meter.precision)
 
     def by(times: int = 1) -> exp.Expr:
         """The divisor, times a constant."""
-        return b.number(divisor * times) if events is None else b.multiply_by(dialect.wide(events), divisor * times)
+        if number.by is None:
+            return dialect.wide_constant(divisor * times)
+        return _times(number.by.copy(), divisor * times, dialect)
 
-    rounded = _rounded(b.call("ABS", total) if negative else total, by, factor, meter.rounding, dialect)
-    if negative:
-        below = b.binary(exp.LT, b.column(_TOTAL), b.number(0))
-        rounded = b.multiply(b.case([(below, b.number(-1))], b.number(1)), rounded)
+    size = dialect.absolute(number.total) if number.may_be_negative else number.total
+    rounded = _Rounder(dialect, by, factor).rounded(size, meter.rounding)
+    if number.may_be_negative:
+        below = b.binary(exp.LT, number.total.copy(), b.number(0))
+        sign = b.case([(below, dialect.wide_constant(-1))], dialect.wide_constant(1))
+        rounded = b.multiply(sign, rounded)
     return dialect.decimal(rounded, meter.precision)
 
 
-def _rounded(
-    size: exp.Expr, by: Callable[..., exp.Expr], factor: int, rounding: Rounding, dialect: Dialect
-) -> exp.Expr:
-    """`size * factor / by` as a whole number, without ever building `size * factor`."""
-    whole = b.multiply_by(dialect.quotient(size, by()), factor)
-    rest = b.multiply_by(dialect.remainder(size.copy(), by()), factor)
-    match rounding:
-        case Rounding.DOWN:
-            return b.add(whole, dialect.quotient(rest, by()))
-        case Rounding.UP:
-            return b.add(whole, dialect.quotient(b.add(rest, b.binary(exp.Sub, by(), b.number(1))), by()))
-        case Rounding.HALF_UP:
-            return b.add(whole, dialect.quotient(b.add(b.multiply_by(rest, 2), by()), by(2)))
-        case Rounding.HALF_EVEN:
-            floor = b.add(whole, dialect.quotient(rest, by()))
-            left = b.multiply_by(dialect.remainder(rest.copy(), by()), 2)
-            odd = b.binary(exp.EQ, dialect.remainder(floor.copy(), b.number(2)), b.number(1))
-            tie = b.all_of([b.binary(exp.EQ, left.copy(), by()), odd])
-            away = b.any_of([b.binary(exp.GT, left, by()), tie])
-            return b.add(floor, b.case([(away, b.number(1))], b.number(0)))
-        case _:
-            assert_never(rounding)
+def _times(node: exp.Expr, factor: int, dialect: Dialect) -> exp.Expr:
+    return node if factor == 1 else b.multiply(node, dialect.wide_constant(factor))
 
 
-def _instant(name: str, dialect: Dialect) -> exp.Expr:
-    return dialect.as_instant(b.column(name))
+class _Rounder:
+    """Whole-number division of `size * factor` that never builds the product: 38 digits are enough for it."""
+
+    def __init__(self, dialect: Dialect, by: Callable[..., exp.Expr], factor: int) -> None:
+        self.dialect = dialect
+        self.by = by
+        self.factor = factor
+
+    def quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
+        return self.dialect.quotient(dividend, divisor, WIDE)
+
+    def remainder(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
+        return self.dialect.remainder(dividend, divisor, WIDE)
+
+    def rounded(self, size: exp.Expr, rounding: Rounding) -> exp.Expr:
+        """`size * factor / by` as a whole number."""
+        by, dialect = self.by, self.dialect
+        whole = _times(self.quotient(size, by()), self.factor, dialect)
+        rest = _times(self.remainder(size.copy(), by()), self.factor, dialect)
+        one = dialect.wide_constant(1)
+        match rounding:
+            case Rounding.DOWN:
+                return b.add(whole, self.quotient(rest, by()))
+            case Rounding.UP:
+                return b.add(whole, self.quotient(b.add(rest, b.binary(exp.Sub, by(), one)), by()))
+            case Rounding.HALF_UP:
+                return b.add(whole, self.quotient(b.add(_times(rest, 2, dialect), by()), by(2)))
+            case Rounding.HALF_EVEN:
+                floor = b.add(whole, self.quotient(rest, by()))
+                left = _times(self.remainder(rest.copy(), by()), 2, dialect)
+                two = dialect.wide_constant(2)
+                odd = b.binary(exp.EQ, self.remainder(floor.copy(), two), one)
+                tie = b.all_of([b.binary(exp.EQ, left.copy(), by()), odd])
+                away = b.any_of([b.binary(exp.GT, left, by()), tie])
+                return b.add(floor, b.case([(away, one.copy())], dialect.wide_constant(0)))
+            case _:
+                assert_never(rounding)

@@ -271,7 +271,8 @@ class _Amounts:
         count = sum(1 for _ in steps(price))
         if count > _KNOWN_TIERS:
             at = price.origin and price.origin / "tiers"
-            self.out.report(MANY_TIERS, at=at, meter=self.meter.name, count=count)
+            hint = f"write at most {_KNOWN_TIERS} tiers, or {_ELSEWHERE}"
+            self.out.report(MANY_TIERS, at=at, hint=hint, meter=self.meter.name, count=count)
         if self.step is not None and price.tiers and not self.whole_units():
             hint = "write `precision = 0`"
             self.between(f"meter `{self.meter.name}` counts parts of a unit", self.meter.origin, "precision", hint)
@@ -293,7 +294,8 @@ class _Amounts:
         most = _PAYMENT_DIGITS.get(currency, _MANY_PAYMENT_DIGITS)
         minor = minor_units(amount, currency)
         if len(minor.partition(".")[0]) > most:
-            self.out.report(LARGE, at=at and at / key, key=key, amount=minor, currency=currency, most=most)
+            place, hint = at and at / key, "have the invoice paid in several payments, or write a smaller fee"
+            self.out.report(LARGE, at=place, hint=hint, key=key, amount=minor, currency=currency, most=most)
 
     def multiple(self, key: str, amount: Decimal, at: Place | None) -> None:
         """Reports an amount that is no multiple of the currency's step at Stripe."""

@@ -1,0 +1,17 @@
+"""The engines that views are written for, one module an engine."""
+
+from __future__ import annotations
+
+from meterspec.backends.sql.dialects.base import NARROW, WIDE, Dialect
+from meterspec.backends.sql.dialects.bigquery import BigQuery
+from meterspec.backends.sql.dialects.clickhouse import ClickHouse
+from meterspec.backends.sql.dialects.duckdb import DuckDB
+from meterspec.backends.sql.dialects.postgres import Postgres
+from meterspec.backends.sql.dialects.spark import Spark
+
+__all__ = ["DIALECTS", "NARROW", "WIDE", "BigQuery", "ClickHouse", "Dialect", "DuckDB", "Postgres", "Spark"]
+
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (DuckDB(), Postgres(), ClickHouse(), BigQuery(), Spark())
+}
+"""Every dialect by its name."""

