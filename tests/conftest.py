@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,19 +25,28 @@ def started() -> Iterator[dict[str, Engine]]:
         engine.stop()
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ENGINES])
-def engine(request: pytest.FixtureRequest, started: dict[str, Engine]) -> Engine:
-    """Each engine in turn, with nothing in it.
+@pytest.fixture
+def start_engine(started: dict[str, Engine]) -> Callable[[str], Engine]:
+    """Gives the engine of a name, with nothing in it.
 
     One that is not installed is skipped, unless `CI` is set, or `METERSPEC_ENGINES` is `all`: there it is a failure.
     """
-    name: str = request.param
-    if name not in started:
-        if (missing := ENGINES[name].missing()) is not None:
-            if "CI" in os.environ or os.environ.get("METERSPEC_ENGINES") == "all":
-                pytest.fail(f"{name} needs {missing}", pytrace=False)
-            pytest.skip(f"{name} needs {missing}")
-        started[name] = ENGINES[name]()
-        started[name].start()
-    started[name].reset()
-    return started[name]
+
+    def start(name: str) -> Engine:
+        if name not in started:
+            if (missing := ENGINES[name].missing()) is not None:
+                if "CI" in os.environ or os.environ.get("METERSPEC_ENGINES") == "all":
+                    pytest.fail(f"{name} needs {missing}", pytrace=False)
+                pytest.skip(f"{name} needs {missing}")
+            started[name] = ENGINES[name]()
+            started[name].start()
+        started[name].reset()
+        return started[name]
+
+    return start
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ENGINES])
+def engine(request: pytest.FixtureRequest, start_engine: Callable[[str], Engine]) -> Engine:
+    """Each engine in turn, with nothing in it."""
+    return start_engine(request.param)

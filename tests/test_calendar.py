@@ -85,7 +85,7 @@ def test_a_window_is_that_of_the_reference(name: str) -> None:
     clock, dialect = zone(name), DIALECTS["duckdb"]
     given = list(instants(random.Random(name), clock))
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE stage_0 AS SELECT unnest(?) AS \"at\"", [given])
+        connection.execute('CREATE TABLE stage_0 AS SELECT unnest(?) AS "at"', [given])
         for unit in CalendarUnit:
             if is_uneven(unit.value, clock):
                 continue

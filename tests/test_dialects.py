@@ -14,7 +14,7 @@ from meterspec.backends.sql import build as b
 from meterspec.backends.sql.dialects import DIALECTS, NARROW, WIDE, Dialect
 from meterspec.cel.functions import WHITESPACE
 from meterspec.cel.pattern import matcher, portable
-from meterspec.ir import FieldType
+from meterspec.ir import Field, FieldType
 from tests.engines import Engine, Row, Value
 
 LARGEST = WIDE
@@ -136,7 +136,7 @@ def test_a_decimal_becomes_a_whole_number(engine: Engine, dialect: Dialect, prec
     largest = 10**precision - 1
     wholes = [0, 1, -1, 5, 10**scale, 10**scale - 1, largest, -largest, largest // 3]
     rows: list[Row] = [*((Decimal(f"{w}e-{scale}"),) for w in wholes if abs(w) <= largest), (None,)]
-    columns = {"x": dialect.decimal_type(precision, scale)}
+    columns = {"x": dialect.column_type(Field(name="x", type=FieldType.DECIMAL, precision=precision, scale=scale))}
     found = rows_of(engine, dialect, columns, rows, dialect.unscaled(b.column("x"), precision, scale))
     assert found == [*((w,) for w in wholes if abs(w) <= largest), (None,)]
     if precision > 18:
@@ -454,7 +454,7 @@ def test_every_kind_of_field_keeps_its_values(engine: Engine, dialect: Dialect) 
         FieldType.TIMESTAMP: [INSTANTS[1], INSTANTS[3]],
     }
     columns = {kind.name: dialect.types[kind] for kind in values}
-    columns["DECIMAL"] = dialect.decimal_type(38, 9)
+    columns["DECIMAL"] = dialect.column_type(Field(name="x", type=FieldType.DECIMAL, precision=38, scale=9))
     decimals: list[Value] = [Decimal("12345678901234567890123456789.123456789"), Decimal("-0.000000001")]
     rows: list[Row] = [*zip(*values.values(), decimals, strict=True), (None,) * 6]
     engine.load("t", {"n": dialect.narrow, **columns}, [(n, *row) for n, row in enumerate(rows)])

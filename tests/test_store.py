@@ -140,7 +140,7 @@ def files(folder: Path, draw: random.Random, name: str, make: Callable[[random.R
     folder.mkdir(exist_ok=True)
     sent: list[str] = []
     paths = []
-    for number in range(draw.randint(1, 4)):
+    for number in range(draw.randint(1, 3)):
         lines = [make(draw) for _ in range(draw.choice([0, 1, 5, 40]))] + [draw.choice(sent) for _ in sent[:5]]
         sent += lines
         path = folder / f"{name}-{number}.jsonl"
@@ -160,7 +160,7 @@ def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("sizes")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_store_answers_as_the_files_do_that_were_sealed_into_it(seed: int, tmp_path: Path) -> None:
     draw = random.Random(seed)
     paths = files(tmp_path, draw, ORDERS, order) + files(tmp_path, draw, VISITS, visit)
@@ -174,7 +174,7 @@ def test_a_store_answers_as_the_files_do_that_were_sealed_into_it(seed: int, tmp
     assert answer(PROGRAM, store) == expected
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_ids_with_one_hash_are_told_apart(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash only finds candidates: where all ids share one, nothing changes."""
     monkeypatch.setattr(sealing, "id_hash", lambda _: "7::UBIGINT")
@@ -327,7 +327,7 @@ def test_kill_at_any_time_loses_nothing_and_doubles_nothing(tmp_path: Path) -> N
     draw = random.Random()
     paths = [path for number in range(3) for path in files(tmp_path / str(number), draw, ORDERS, order)]
     store = tmp_path / "store"
-    for _ in range(4):
+    for _ in range(3):
         command = [sys.executable, "-c", SEALS, str(store), *paths]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -499,6 +499,8 @@ def test_a_schema_may_grow_by_a_field_that_no_sealed_event_has(store: Path, tmp_
     )
     first = f"{ORDERS}={tmp_path / 'first.jsonl'}"
     assert answer(grown, store) == answer(grown, first)
+    seal_all(grown, store, first)
+    answer(PROGRAM, store)
     second = written(tmp_path, "second", an_order(id="2", new=0.5), an_order(id="é-0", new=0.5), an_order(new="x"))
     seal_all(grown, store, second)
     assert answer(grown, store) == answer(grown, first, second)

@@ -14,10 +14,14 @@ from itertools import groupby
 from pkgutil import walk_packages
 from textwrap import dedent, fill
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import meterspec
 from meterspec.diagnostics import Rule
-from meterspec.ir import Meter, Program
+from meterspec.ir import CalendarUnit, Meter, Program
+
+if TYPE_CHECKING:
+    from meterspec.backends.sql import Scan
 
 __all__ = ["by_code", "loaded", "markdown", "meter_page", "page", "rules", "rules_page"]
 
@@ -105,7 +109,32 @@ def meter_page(program: Program, meter: Meter) -> str:
     lines += _fact("rounded", f"{meter.rounding.value} to {meter.precision} decimals, once")
     lines += _fact("unit", meter.unit or "-")
     lines += _fact("view", f"{meter.sql_name}.quantity in sql/<dialect>/meters.sql")
+    lines += _passes(program, meter)
     return "\n".join(lines) + "\n"
+
+
+def _passes(program: Program, meter: Meter) -> list[str]:
+    """The passes over the events that a meter is counted in, the meters it shares them with, and its rollups."""
+    from meterspec.backends.sql import parts_of, scans  # noqa: PLC0415
+
+    lines = []
+    parts = {part.name for part in parts_of(program, [meter])}
+    grains = (None, CalendarUnit.DAY, CalendarUnit.HOUR)
+    plain, *rolled = (
+        [s for s in scans(program, program.meters, grain=grain) if _members(s) & parts] for grain in grains
+    )
+    for scan in plain:
+        others = sorted(_members(scan) - {meter.name})
+        lines += _fact(
+            "scan", f"{scan.name}, one pass over the events" + (f" with {', '.join(others)}" if others else "")
+        )
+    possible = [scan.grain.value for passes in rolled for scan in passes if scan.grain is not None]
+    words = " or ".join(f"--rollup {grain}" for grain in dict.fromkeys(possible))
+    return lines + _fact("rollup", f"by `compile {words}`" if words else "none: its windows need the events")
+
+
+def _members(scan: Scan) -> set[str]:
+    return {meter.name for meter in scan.meters}
 
 
 def _fact(key: str, value: object) -> list[str]:

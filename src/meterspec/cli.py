@@ -39,6 +39,18 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class Engine(StrEnum):
+    DUCKDB = "duckdb"
+    POSTGRES = "postgres"
+    CLICKHOUSE = "clickhouse"
+    SPARK = "spark"
+
+
+class Grain(StrEnum):
+    HOUR = "hour"
+    DAY = "day"
+
+
 class DiffFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -137,11 +149,15 @@ def compile_(
     ] = "build",
     target: Annotated[str | None, typer.Option(metavar="NAMES", help="sql, stripe, or both, by commas.")] = None,
     dialect: Annotated[str, typer.Option(metavar="NAMES", help="SQL dialects, by commas.")] = "duckdb",
+    rollup: Annotated[
+        Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
     targets = target.split(",") if target else list(TARGETS)
-    commands.guarded(commands.compile_, paths or [], out, targets, dialect.split(","), check)
+    grain = rollup.value if rollup is not None else None
+    commands.guarded(commands.compile_, paths or [], out, targets, dialect.split(","), check, grain)
 
 
 @app.command(
@@ -151,8 +167,13 @@ def compile_(
     )
 )
 def run(
-    events: Events,
     paths: Paths = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events", metavar="FILES", help="Parquet, JSON lines, CSV or a store; a pattern, or FAMILY=FILES."
+        ),
+    ] = None,
     meter: Annotated[list[str] | None, typer.Option(help="Compute this meter; may be repeated.")] = None,
     as_of: Annotated[
         str | None,
@@ -162,15 +183,29 @@ def run(
     ] = None,
     start: From = None,
     end: To = None,
+    between: Annotated[
+        str | None,
+        typer.Option("--range", metavar="FROM/TO", help="Compute each meter over this window instead of its own."),
+    ] = None,
+    fill: Annotated[bool, typer.Option("--fill", help="List windows in which a group has no event as well.")] = False,
     format: Annotated[TableFormat, typer.Option(help="How results are printed.")] = TableFormat.TABLE,
+    engine: Annotated[
+        Engine, typer.Option(help="What computes: the embedded engine, or one that has the raw tables.")
+    ] = Engine.DUCKDB,
+    dsn: Annotated[
+        str | None,
+        typer.Option("--dsn", "--master", metavar="URL", help="Where the engine is; METERSPEC_DSN where absent."),
+    ] = None,
     rejects: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write rejected rows with their reasons, as JSON lines.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
-    """Compute every meter on event files."""
-    options = (as_of, (start, end), format.value, rejects, threads)
-    commands.guarded(commands.run, paths or [], events, meter or [], *options)
+    """Compute every meter on event files, or where the events are."""
+    windows = (as_of, (start, end), between, fill)
+    if engine is not Engine.DUCKDB:
+        commands.guarded(commands.run_on, paths or [], engine.value, dsn, meter or [], *windows, format.value)
+    commands.guarded(commands.run, paths or [], events or [], meter or [], *windows, format.value, rejects, threads)
 
 
 @app.command(

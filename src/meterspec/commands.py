@@ -239,18 +239,27 @@ def fmt(paths: Sequence[str], check: bool = False, diff: bool = False) -> None:
         raise Exit(_FINDINGS)
 
 
-def compile_(paths: Sequence[str], folder: str, targets: Sequence[str], dialects: Sequence[str], check: bool) -> None:
+def compile_(
+    paths: Sequence[str],
+    folder: str,
+    targets: Sequence[str],
+    dialects: Sequence[str],
+    check: bool,
+    rollup: str | None = None,
+) -> None:
     """Writes every artefact of a spec, or with `check` says how the folder differs from them."""
     from meterspec.artifacts import compare, write  # noqa: PLC0415
     from meterspec.backends.sql import DIALECTS  # noqa: PLC0415
+    from meterspec.ir import CalendarUnit  # noqa: PLC0415
 
     for target in targets:
         _one_of("--target", target, TARGETS)
     for dialect in dialects:
         _one_of("--dialect", dialect, tuple(DIALECTS))
+    grain = CalendarUnit(rollup) if rollup is not None else None
     files = collect(paths)
     program, out = _program(files)
-    artifacts = compile_program(program, files, out, targets=targets, dialects=dialects)
+    artifacts = compile_program(program, files, out, targets=targets, dialects=dialects, grain=grain)
     _stop_on_errors(out)
     _write_diagnostics(order(out), sys.stderr)
     if not check:
@@ -274,6 +283,8 @@ def run(
     meters: Sequence[str],
     as_of: str | None,
     begins: tuple[str | None, str | None],
+    between: str | None,
+    fill: bool,
     format: str,
     rejects: str | None,
     threads: int | None,
@@ -282,13 +293,72 @@ def run(
     program, out = _program(collect(paths))
     for name in meters:
         _meter(program, name)
-    done = _run(program, out, events, meters, as_of, begins, threads)
+    if not events:
+        hint = "name the event files with `--events`, or the engine that has the events with `--engine`"
+        raise Failure(BAD_ARGUMENT, argument="--events", value="", reason=": nothing is to be read", hint=hint)
+    done = _run(program, out, events, meters, as_of, begins, _range_argument(between), fill=fill, threads=threads)
     if rejects is not None:
         _write_rejects(done, Path(rejects))
     if format == "json":
         sys.stdout.write(as_json(_run_json(done)))
     else:
         _write_run(program, done)
+
+
+def run_on(
+    paths: Sequence[str],
+    engine: str,
+    dsn: str | None,
+    meters: Sequence[str],
+    as_of: str | None,
+    begins: tuple[str | None, str | None],
+    between: str | None,
+    fill: bool,
+    format: str,
+) -> None:
+    """Computes every meter where the events are: on a server or a cluster."""
+    from meterspec.servers import connect  # noqa: PLC0415
+    from meterspec.servers import run_on as compute  # noqa: PLC0415
+
+    program, out = _program(collect(paths))
+    for name in meters:
+        _meter(program, name)
+    start, end = (_instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    moment = _instant_argument("--as-of", as_of)
+    window = _range_argument(between)
+    server = connect(engine, dsn)
+    try:
+        done = compute(
+            engine,
+            server,
+            program,
+            out,
+            meters=meters,
+            as_of=moment,
+            begins=(start, end),
+            between=window,
+            fill=fill,
+        )
+    finally:
+        server.close()
+    _stop_on_errors(out)
+    _say_as_of(done, moment)
+    if format == "json":
+        sys.stdout.write(as_json(_run_json(done)))
+    else:
+        _write_run(program, done)
+
+
+def _range_argument(text: str | None) -> tuple[datetime, datetime] | None:
+    """The one window of `--range FROM/TO`."""
+    if text is None:
+        return None
+    start, separator, end = text.partition("/")
+    bounds = _instant_argument("--range", start), _instant_argument("--range", end) if separator else None
+    if bounds[0] is None or bounds[1] is None or bounds[0] >= bounds[1]:
+        hint = "write two instants, the earlier one first: 2026-01-01/2026-02-01"
+        raise Failure(BAD_ARGUMENT, argument="--range", value=text, reason="", hint=hint)
+    return bounds[0], bounds[1]
 
 
 def invoice(
@@ -614,6 +684,9 @@ def _run(
     meters: Sequence[str],
     as_of: str | None,
     begins: tuple[str | None, str | None],
+    between: tuple[datetime, datetime] | None = None,
+    *,
+    fill: bool = False,
     threads: int | None = None,
 ) -> Run:
     from meterspec.run import run as compute  # noqa: PLC0415
@@ -622,17 +695,30 @@ def _run(
     start, end = (_instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
     moment = _instant_argument("--as-of", as_of)
     done = compute(
-        program, find(program, events), out, meters=meters, as_of=moment, begins=(start, end), threads=threads
+        program,
+        find(program, events),
+        out,
+        meters=meters,
+        as_of=moment,
+        begins=(start, end),
+        between=between,
+        fill=fill,
+        threads=threads,
     )
     _stop_on_errors(out)
-    if moment is None and done.as_of is not None and done.uses_as_of:
-        sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
+    _say_as_of(done, moment)
     for entry in done.ignored:
         keys = ", ".join(f"`{printable(key)}`" for key in entry.keys)
         sys.stderr.write(f"family {entry.family} does not declare {keys}: ignored\n")
     for name in done.skipped:
         sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
     return done
+
+
+def _say_as_of(done: Run, moment: datetime | None) -> None:
+    """Says at which instant windows end, where nobody named one and some do."""
+    if moment is None and done.as_of is not None and done.uses_as_of:
+        sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
 
 
 def _run_json(done: Run) -> dict[str, object]:

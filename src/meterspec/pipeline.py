@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from meterspec import lint
 from meterspec.check import check
 from meterspec.diagnostics import Diagnostics
-from meterspec.ir import Program
+from meterspec.ir import CalendarUnit, Program
 from meterspec.project import SpecFile
 from meterspec.source import Part, Path, Source
 from meterspec.spec import toml
@@ -80,9 +80,10 @@ def compile_program(
     *,
     targets: Sequence[str] = TARGETS,
     dialects: Sequence[str] = ("duckdb",),
+    grain: CalendarUnit | None = None,
 ) -> list[Artifact]:
     """Every artefact of a program, the manifest last; reports MS6xx for what a target cannot express, and then
-    gives none."""
+    gives none. With a `grain` the SQL has rollups by it."""
     from meterspec.backends import manifest, stripe  # noqa: PLC0415 - backends are imported when asked for
 
     artifacts: list[Artifact] = []
@@ -92,7 +93,7 @@ def compile_program(
         for dialect in dialects:
             sql.check(program, program.meters, dialect, out)
             if not out.has_errors:
-                artifacts += sql.backend(dialect).emit(program)
+                artifacts += sql.backend(dialect, grain).emit(program)
     if "stripe" in targets:
         stripe.check(program, out)
         if not out.has_errors:

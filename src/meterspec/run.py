@@ -20,6 +20,7 @@ from meterspec.backends.sql import (
     events_views,
     meter_view,
     needs_as_of,
+    parts_of,
     scan_view,
     scans,
 )
@@ -194,8 +195,8 @@ def _computed(
 ) -> list[Result]:
     """The rows of meters, each scan of the events made once."""
     dialect = DIALECTS["duckdb"]
-    window = Between(_micros(between[0]), _micros(between[1])) if between else None
-    passes = scans(program, _with_parts(program, meters), window)
+    window = Between(micros_of(between[0]), micros_of(between[1])) if between else None
+    passes = scans(program, parts_of(program, meters), window)
     for scan in passes:
         view = scan_view(program, scan, dialect, fill=fill)
         _define(connection, view.name, view.select, "TABLE")
@@ -207,18 +208,6 @@ def _computed(
     return results
 
 
-def _with_parts(program: Program, meters: Sequence[Meter]) -> list[Meter]:
-    """The meters, and those that their ratios are made of."""
-    found: dict[str, Meter] = {}
-    for meter in meters:
-        if isinstance(meter.source, RatioSource):
-            for name in (meter.source.numerator, meter.source.denominator):
-                found[name] = program.meter(name)
-        else:
-            found[meter.name] = meter
-    return list(found.values())
-
-
 def _define_inputs(
     connection: DuckDBPyConnection, ends: Sequence[datetime], cycles: Sequence[tuple[str, datetime, datetime]]
 ) -> None:
@@ -228,9 +217,9 @@ def _define_inputs(
     )
     instant = "make_timestamp(?) AT TIME ZONE 'UTC'"
     for end in ends:
-        connection.execute(f"INSERT INTO {AS_OF} VALUES ({instant})", [_micros(end)])  # noqa: S608 - our own names
+        connection.execute(f"INSERT INTO {AS_OF} VALUES ({instant})", [micros_of(end)])  # noqa: S608 - our own names
     if cycles:
-        rows = [(customer, _micros(start), _micros(end)) for customer, start, end in cycles]
+        rows = [(customer, micros_of(start), micros_of(end)) for customer, start, end in cycles]
         connection.executemany(f"INSERT INTO {CYCLES} VALUES (?, {instant}, {instant})", rows)  # noqa: S608
 
 
@@ -242,14 +231,15 @@ def _just_after_newest(connection: DuckDBPyConnection, families: Sequence[Family
         row = connection.execute(_sql(exp.select(time).from_(b.table(family.sql_name)))).fetchone()
         if row is not None and row[0] is not None:
             newest.append(int(row[0]))
-    return _instant(max(newest) + 1) if newest else None
+    return instant_of(max(newest) + 1) if newest else None
 
 
-def _micros(instant: datetime) -> int:
+def micros_of(instant: datetime) -> int:
+    """An instant as microseconds since 1970."""
     return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
-def _instant(micros: int) -> datetime:
+def instant_of(micros: int) -> datetime:
     """An instant by its microseconds since 1970; raises `Failure` with MS707 for one after the year 9999."""
     try:
         return _EPOCH + timedelta(microseconds=micros)
@@ -267,14 +257,14 @@ def _results(
     query = exp.select(start, end, b.column("quantity"), b.column("events"), *groups).from_(b.table(meter.sql_name))
     for bound, kind in zip(begins, (exp.GTE, exp.LT), strict=True):
         if bound is not None:
-            query = query.where(b.binary(kind, start.copy(), b.number(_micros(bound))))
+            query = query.where(b.binary(kind, start.copy(), b.number(micros_of(bound))))
     order = [exp.Ordered(this=node.copy(), nulls_first=False) for node in (start, end, *groups)]
     query = query.order_by(*order)
     return [
         Result(
             meter=meter.name,
-            window_start=None if row[0] is None else _instant(row[0]),
-            window_end=_instant(row[1]),
+            window_start=None if row[0] is None else instant_of(row[0]),
+            window_end=instant_of(row[1]),
             group=tuple(zip(meter.group_by, row[4:], strict=True)),
             quantity=row[2],
             unit=meter.unit,

@@ -32,6 +32,11 @@ class Engine(ABC):
     schema: ClassVar[str] = "SCHEMA"
     """Its word for what holds tables."""
 
+    @property
+    def dsn(self) -> str:
+        """How a client of its own reaches the session, where there is one."""
+        return ""
+
     @classmethod
     @abstractmethod
     def missing(cls) -> str | None:

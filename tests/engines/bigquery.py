@@ -231,5 +231,6 @@ def _read(cell: Any) -> Value:
         whole = int.from_bytes(value, "little", signed=True)
         digits = tuple(map(int, str(abs(whole))))
         return Decimal((int(whole < 0), digits, -_SCALES[field]))
-    assert isinstance(value, (str, int, float, bool)), field
+    if not isinstance(value, str | int | float | bool):
+        raise TypeError(f"no reader for a {field}")
     return value

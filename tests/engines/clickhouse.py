@@ -43,6 +43,10 @@ class ClickHouse(Engine):
         self._schemas = {"meterspec"}
         self.execute("SET " + ", ".join(f"{name} = {value}" for name, value in _SETTINGS.items()))
 
+    @property
+    def dsn(self) -> str:
+        return f"chdb://{self._session._path}"
+
     def stop(self) -> None:
         self._session.close()
 

@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from pwd import getpwnam
 from typing import TYPE_CHECKING
 
 from tests.engines.base import Engine, Row, Value
@@ -20,6 +22,17 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 __all__ = ["Postgres"]
+
+_LAUNCH = """
+import ctypes, os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+if sys.argv[1]:
+    os.setuid(int(sys.argv[1]))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes the server: it ends with the tests, also where they are killed, and cannot take all of the memory."""
 
 
 class Postgres(Engine):
@@ -49,14 +62,11 @@ class Postgres(Engine):
         programs, data, log = package / "pginstall" / "bin", self._folder / "data", self._folder / "log"
         options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         subprocess.run([programs / "initdb", "-D", data, *options], user=user, check=True, capture_output=True)
-        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "timezone=UTC")
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "timezone=UTC", "statement_timeout=60s")
+        launch = [sys.executable, "-c", _LAUNCH, str(getpwnam(user).pw_uid) if user else ""]
+        server = [str(programs / "postgres"), "-D", str(data), "-k", str(self._folder), *(f"-c{s}" for s in settings)]
         with log.open("w") as out:
-            self._server = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-k", self._folder, *(f"-c{s}" for s in settings)],
-                user=user,
-                stdout=out,
-                stderr=out,
-            )
+            self._server = subprocess.Popen([*launch, *server], stdout=out, stderr=out)
         for _ in range(600):
             try:
                 self._connection: Connection = psycopg.connect(
@@ -70,9 +80,13 @@ class Postgres(Engine):
             raise TimeoutError(log.read_text())
         self._connection.execute("SET client_min_messages = 'warning'")
 
+    @property
+    def dsn(self) -> str:
+        return f"host={self._folder} user=postgres dbname=postgres"
+
     def stop(self) -> None:
         self._connection.close()
-        self._server.send_signal(signal.SIGINT)  # for the server, this is to end now, in good order
+        self._server.send_signal(signal.SIGQUIT)  # at once: what it holds is thrown away
         self._server.wait(timeout=30)
         shutil.rmtree(self._folder)
 

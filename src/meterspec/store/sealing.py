@@ -98,7 +98,8 @@ def seal(events: Sequence[EventFiles], folder: Path, *, threads: int | None = No
             for batch in events:
                 holding = _holding(batch.family, holdings, folder)
                 new, sealed = _seal_family(batch, holding, folder, threads)
-                holdings[batch.family.name] = new
+                if sealed.new:
+                    holdings[batch.family.name] = new
                 done.append(sealed)
             if Manifest(holdings) != manifest:
                 write(folder, Manifest(holdings))

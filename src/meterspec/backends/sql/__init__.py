@@ -17,9 +17,20 @@ from meterspec.backends.sql.build import View
 from meterspec.backends.sql.dialects import DIALECTS, Dialect
 from meterspec.backends.sql.families import events_views, family_views
 from meterspec.backends.sql.meters import meter_view
-from meterspec.backends.sql.scans import AS_OF, CYCLES, Between, Scan, needs_as_of, needs_cycles, scan_view, scans
+from meterspec.backends.sql.scans import (
+    AS_OF,
+    CYCLES,
+    Between,
+    Scan,
+    needs_as_of,
+    needs_cycles,
+    parts_of,
+    rollup_view,
+    scan_view,
+    scans,
+)
 from meterspec.diagnostics import Diagnostics, Rule
-from meterspec.ir import Family, FieldType, Meter, Program
+from meterspec.ir import CalendarUnit, Family, FieldType, Meter, Program
 from meterspec.templates import render
 
 LONG_NAME = Rule(
@@ -41,21 +52,26 @@ __all__ = [
     "backend",
     "check",
     "events_views",
+    "family_views",
     "meter_view",
     "needs_as_of",
     "needs_cycles",
+    "parts_of",
     "scan_view",
     "scans",
 ]
 
 
-def backend(dialect: str) -> Backend:
-    """The backend of one dialect; KeyError where there is none of that name."""
+def backend(dialect: str, grain: CalendarUnit | None = None) -> Backend:
+    """The backend of one dialect; KeyError where there is none of that name.
+
+    With a `grain`, an hour or a day, meters that can be are added up from rollups by it.
+    """
     chosen = DIALECTS[dialect]
     return Backend(
         name=f"sql/{dialect}",
         supports=chosen.supports,
-        emit=lambda program: _emit(program, chosen),
+        emit=lambda program: _emit(program, chosen, grain),
         lacks=chosen.lacks,
     )
 
@@ -74,12 +90,18 @@ def check(program: Program, meters: Sequence[Meter], dialect: str, out: Diagnost
             out.report(LONG_NAME, at=place, what=what, target=f"sql/{dialect}", name=name, most=longest)
 
 
-def _emit(program: Program, dialect: Dialect) -> Iterator[Artifact]:
+def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Iterator[Artifact]:
     folder = PurePosixPath("sql") / dialect.name
     yield Artifact(folder / "inputs.sql", _inputs(program, dialect))
     families = [view for family in program.families for view in family_views(family, dialect)]
     yield Artifact(folder / "families.sql", _script("Events: typed, checked, each id once.", families, dialect))
-    passes = scans(program, program.meters)
+    passes = scans(program, program.meters, grain=grain)
+    if grain is not None:
+        rollups = [rollup_view(program, scan, dialect) for scan in passes if scan.grain is not None]
+        words = (
+            f"Totals by {grain.value} in UTC: views, or tables of the same names and columns that you keep up to date."
+        )
+        yield Artifact(folder / "rollups.sql", _script(words, rollups, dialect))
     views = [scan_view(program, scan, dialect) for scan in passes]
     views += [meter_view(program, meter, passes, dialect) for meter in program.meters]
     title = "Quantities: one view a meter, on one scan of the events for each window and set of dimensions."
@@ -129,7 +151,9 @@ def _inputs(program: Program, dialect: Dialect) -> str:
     statements = []
     for name, columns, words in tables:
         definitions = [exp.ColumnDef(this=b.identifier(column), kind=b.data_type(kind)) for column, kind in columns]
-        create = exp.Create(this=exp.Schema(this=b.table(dialect.relation(name)), expressions=definitions), kind="TABLE", exists=True)
+        create = exp.Create(
+            this=exp.Schema(this=b.table(dialect.relation(name)), expressions=definitions), kind="TABLE", exists=True
+        )
         statements.append(_statement(words, create, dialect, dialect.table_options))
     title = "What you supply: create these tables, or views of the same names and columns."
     return render("sql/script.sql.j2", title=title, statements=statements)

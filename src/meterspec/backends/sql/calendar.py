@@ -238,7 +238,7 @@ class Grid:
         raise NotImplementedError
 
     def number(self, coordinate: str) -> list[tuple[str, exp.Expr]]:
-        """The steps from a coordinate, a column, to the number of its window: columns on one another, the last is it."""
+        """The steps from a coordinate, a column, to the number of its window, which is the last of these columns."""
         return [("window", b.column(coordinate))]
 
     def begins(self, number: exp.Expr) -> exp.Expr:

@@ -32,6 +32,7 @@ from meterspec.ir import (
     Lifetime,
     Meter,
     Program,
+    RatioSource,
     Rolling,
     Tumbling,
     Window,
@@ -39,7 +40,18 @@ from meterspec.ir import (
 )
 from meterspec.zones import zone
 
-__all__ = ["AS_OF", "CYCLES", "Between", "Scan", "needs_as_of", "needs_cycles", "scan_view", "scans"]
+__all__ = [
+    "AS_OF",
+    "CYCLES",
+    "Between",
+    "Scan",
+    "needs_as_of",
+    "needs_cycles",
+    "parts_of",
+    "rollup_view",
+    "scan_view",
+    "scans",
+]
 
 CYCLES = "billing_cycles"
 """The relation of billing cycles that a user may fill."""
@@ -72,6 +84,8 @@ class Scan:
     name: str
     meters: tuple[Meter, ...]
     window: Window | Between
+    grain: CalendarUnit | None = None
+    """The unit that the events are added up to first, in a rollup; None where the scan reads the events."""
 
     @property
     def group_by(self) -> tuple[str, ...]:
@@ -80,6 +94,12 @@ class Scan:
     @property
     def is_time_weighted(self) -> bool:
         return _function(self.meters[0]) is Function.TIME_WEIGHTED
+
+    @property
+    def rollup(self) -> str:
+        """The name of the rollup's view, where there is one."""
+        assert self.grain is not None
+        return f"{self.name}_by_{self.grain.value}"
 
     def total(self, meter: Meter) -> str:
         """The column of a meter's total; a COUNT has none, its events are its total."""
@@ -90,25 +110,71 @@ class Scan:
         return f"events_{self.meters.index(meter) + 1}"
 
 
-def scans(program: Program, meters: Iterable[Meter], between: Between | None = None) -> list[Scan]:
-    """The scans that count meters over events, ratios left out, in the order of their first meter."""
-    together: dict[object, list[Meter]] = {}
+def scans(
+    program: Program,
+    meters: Iterable[Meter],
+    between: Between | None = None,
+    grain: CalendarUnit | None = None,
+) -> list[Scan]:
+    """The scans that count meters over events, ratios left out, in the order of their first meter.
+
+    Meters that can be added up from an hour or a day do so where `grain` is one; others read the events.
+    """
+    together: dict[tuple[object, bool], list[Meter]] = {}
     for meter in meters:
         if meter.aggregate is None:
             continue
         families = tuple(family.sql_name for family in program.families_of(meter))
         cycle = _cycle(meter) if isinstance(meter.window, BillingCycle) else None
         alone = meter.name if meter.aggregate.function is Function.TIME_WEIGHTED else None
-        together.setdefault((families, between or meter.window, cycle, meter.group_by, alone), []).append(meter)
+        key = (families, between or meter.window, cycle, meter.group_by, alone)
+        together.setdefault((key, _rolls_up(meter, grain)), []).append(meter)
     return [
-        Scan(f"meterspec_scan_{_digest(key)}", tuple(members), between or members[0].window)
-        for key, members in together.items()
+        Scan(
+            f"meterspec_scan_{_digest((key, grain) if rolled else key)}",
+            tuple(members),
+            between or members[0].window,
+            grain if rolled else None,
+        )
+        for (key, rolled), members in together.items()
     ]
+
+
+_ADDED_UP = {Function.COUNT, Function.SUM, Function.AVG, Function.MIN, Function.MAX}
+
+
+def _rolls_up(meter: Meter, grain: CalendarUnit | None) -> bool:
+    """Whether every window of a meter is made of whole units, and its total of theirs.
+
+    Billing cycles may begin at any instant, and rolling windows end at any, so neither is.
+    """
+    if grain is None or meter.aggregate is None or meter.aggregate.function not in _ADDED_UP:
+        return False
+    match meter.window:
+        case CalendarWindow(unit, "UTC"):
+            finer = {CalendarUnit.MINUTE, CalendarUnit.HOUR} if grain is CalendarUnit.DAY else {CalendarUnit.MINUTE}
+            return unit not in finer
+        case Tumbling(seconds):
+            return seconds % (86_400 if grain is CalendarUnit.DAY else 3600) == 0
+        case _:
+            return False
 
 
 def _cycle(meter: Meter) -> CalendarUnit:
     """How long a billing cycle is where none is supplied."""
     return meter.price.interval if meter.price is not None else CalendarUnit.MONTH
+
+
+def parts_of(program: Program, meters: Sequence[Meter]) -> list[Meter]:
+    """The meters, and those that their ratios are made of."""
+    found: dict[str, Meter] = {}
+    for meter in meters:
+        if isinstance(meter.source, RatioSource):
+            for name in (meter.source.numerator, meter.source.denominator):
+                found[name] = program.meter(name)
+        else:
+            found[meter.name] = meter
+    return list(found.values())
 
 
 def _digest(key: object) -> str:
@@ -139,6 +205,15 @@ def scan_view(program: Program, scan: Scan, dialect: Dialect, *, fill: bool = Fa
     return View(scan.name, _Scanner(program, scan, dialect, fill).select(), f"Totals of {words}.")
 
 
+def rollup_view(program: Program, scan: Scan, dialect: Dialect) -> View:
+    """The totals of a scan by its grain: what a table that is kept up to date may take the place of."""
+    assert scan.grain is not None
+    words = ", ".join(f"`{meter.name}`" for meter in scan.meters)
+    return View(
+        scan.rollup, _Scanner(program, scan, dialect, fill=False).rollup(scan.grain), f"{words} by {scan.grain}."
+    )
+
+
 class _Scanner:
     """Puts the view of one scan together, stage by stage; each stage is a named subquery of the view."""
 
@@ -159,8 +234,11 @@ class _Scanner:
     # The view ---------------------------------------------------------------------------------------------------
 
     def select(self) -> exp.Select:
-        families = enumerate(self.families)
-        located = self._stage("located", _union([self._located(family, rank) for rank, family in families]))
+        if self.scan.grain is None:
+            families = enumerate(self.families)
+            located = self._stage("located", _union([self._located(family, rank) for rank, family in families]))
+        else:
+            located = self._more("located", self.scan.rollup)
         if self.scan.is_time_weighted:
             return self._held(located)
         placed, keys = self._placed(located)
@@ -168,11 +246,24 @@ class _Scanner:
             placed = self._with_empty_windows(placed, located)
             keys = [_START, _END]
         grouped = [*keys, *self.groups]
-        select = exp.select(*map(b.column, grouped), *self._totals()).from_(b.table(placed))
+        aggregates = self._aggregates(merge=self.scan.grain is not None)
+        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed))
         totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
         if keys == [_WINDOW]:
             totals = self._bounds_of(totals, self._grid())
         return self._finish(totals, self._columns())
+
+    def rollup(self, grain: CalendarUnit) -> exp.Select:
+        """A row for every unit and group that has an event: when it begins, in microseconds, and the totals."""
+        families = enumerate(self.families)
+        located = self._stage("located", _union([self._located(family, rank) for rank, family in families]))
+        grid = grid_of(self.dialect, grain, zone("UTC"))
+        numbered = self._numbered(located, grid)
+        grouped = [_WINDOW, *self.groups]
+        select = exp.select(*map(b.column, grouped), *self._aggregates(merge=False)).from_(b.table(numbered))
+        totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
+        begun = self._more("begun", totals, b.named(grid.begins(b.column(_WINDOW)), _TIME))
+        return self._finished(exp.select(*map(b.column, [_TIME, *self.groups, *self._columns()])).from_(b.table(begun)))
 
     def _columns(self) -> list[str]:
         """The columns of every meter."""
@@ -186,7 +277,7 @@ class _Scanner:
         """A named subquery; gives the name, with a number where it is taken."""
         names = (name if number == 1 else f"{name}_{number}" for number in count(1))
         unique = next(one for one in names if one not in self.stages)
-        self.stages[unique] = query
+        self.stages[unique] = self.dialect.computed_once(query)
         return unique
 
     def _more(self, name: str, source: str, *columns: exp.Expr) -> str:
@@ -204,6 +295,9 @@ class _Scanner:
             b.named(self.dialect.instant(b.column(_END)), "window_end"),
             *map(b.column, [*self.groups, *columns]),
         ).from_(b.table(source))
+        return self._finished(select)
+
+    def _finished(self, select: exp.Select) -> exp.Select:
         for name, query in self.stages.items():
             select = select.with_(b.identifier(name), as_=query, copy=False)
         return select
@@ -250,14 +344,15 @@ class _Scanner:
             return self.lowering.value(aggregate.value)
         return self.lowering.whole(exact.scaled(aggregate.value, self.environment).whole)
 
-    def _totals(self) -> list[exp.Expr]:
-        """The aggregates of every meter over its columns."""
+    def _aggregates(self, *, merge: bool) -> list[exp.Expr]:
+        """The aggregates of every meter over its columns; with `merge` these hold totals already."""
         found: list[exp.Expr] = []
         for meter in self.scan.meters:
             if _function(meter) is not Function.COUNT:
                 found.append(b.named(self._total(meter), self.scan.total(meter)))
             name = self.scan.events(meter)
-            found.append(b.named(exp.Count(this=b.column(name)), name))
+            counted = self.dialect.total(b.column(name), NARROW) if merge else exp.Count(this=b.column(name))
+            found.append(b.named(counted, name))
         return found
 
     def _total(self, meter: Meter) -> exp.Expr:
@@ -579,10 +674,10 @@ class _Scanner:
         members = [*self.groups, *([_CUSTOMER] if self._has_customer else []), *([_LAST] if to_as_of else [])]
         found = exp.select(*map(b.column, members)) if members else exp.select(b.named(b.number(1), "meterspec_all"))
         groups = self._stage("groups", found.distinct().from_(b.table(source)))
-        first = b.named(exp.Min(this=b.column(_TIME)), _TIME)
+        first = b.named(exp.Min(this=b.column(_TIME)), "meterspec_first_time")
         newest = b.column(_LAST) if to_as_of else self.calendar.plus(b.column(_TIME), 1)
         extent = exp.select(first, b.named(exp.Max(this=newest), _UNTIL)).from_(b.table(source))
-        crossed = exp.select(exp.Star()).from_(b.table(groups))
+        crossed = exp.select(exp.Star(), b.named(b.column("meterspec_first_time"), _TIME)).from_(b.table(groups))
         crossed = crossed.join(b.table(self._stage("extent", extent)), join_type="cross", copy=False)
         return self._overlapping(self._stage("cells", crossed))
 

@@ -5,13 +5,25 @@ from __future__ import annotations
 from meterspec.backends.sql.dialects.base import NARROW, WIDE, Dialect
 from meterspec.backends.sql.dialects.bigquery import BigQuery
 from meterspec.backends.sql.dialects.clickhouse import ClickHouse
+from meterspec.backends.sql.dialects.datafusion import DataFusion
 from meterspec.backends.sql.dialects.duckdb import DuckDB
 from meterspec.backends.sql.dialects.postgres import Postgres
 from meterspec.backends.sql.dialects.spark import Spark
 
-__all__ = ["DIALECTS", "NARROW", "WIDE", "BigQuery", "ClickHouse", "Dialect", "DuckDB", "Postgres", "Spark"]
+__all__ = [
+    "DIALECTS",
+    "NARROW",
+    "WIDE",
+    "BigQuery",
+    "ClickHouse",
+    "DataFusion",
+    "Dialect",
+    "DuckDB",
+    "Postgres",
+    "Spark",
+]
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (DuckDB(), Postgres(), ClickHouse(), BigQuery(), Spark())
+    dialect.name: dialect for dialect in (DuckDB(), Postgres(), ClickHouse(), BigQuery(), Spark(), DataFusion())
 }
 """Every dialect by its name."""

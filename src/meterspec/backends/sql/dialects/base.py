@@ -204,6 +204,13 @@ class Dialect(ABC):
         `low` is never above `high`; both are of the narrow type and name columns of what the rows are selected from.
         """
 
+    def computed_once(self, query: exp.Query) -> exp.Query:
+        """A query whose columns a later stage names many times, each computed only once.
+
+        An optimizer that puts expressions in the place of the columns makes a view grow exponentially.
+        """
+        return query
+
     # Values -----------------------------------------------------------------------------------------------------
 
     def same(self, left: exp.Expr, right: exp.Expr, *, negated: bool = False) -> exp.Expr:

@@ -7,6 +7,7 @@ makes of others where rows are inserted is its own affair.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -141,7 +142,9 @@ class ClickHouse(Dialect):
         return b.call("endsWith", node, part)
 
     def matches(self, node: exp.Expr, pattern: str) -> exp.Expr:
-        return b.call("match", node, b.text(pattern))
+        # Before it runs a pattern, ClickHouse looks for a text that must occur, and takes the last byte of `é?` for what
+        # may be missing. In a set, a character stays whole.
+        return b.call("match", node, b.text(re.sub(r"([^\x00-\x7f])(?=[*?{])", r"[\1]", pattern)))
 
     def translate(self, node: exp.Expr, old: str, new: str) -> exp.Expr:
         return b.call("translate", node, b.text(old), b.text(new))

@@ -47,6 +47,10 @@ class Postgres(Dialect):
         whole = b.multiply_by(node, 10**scale)
         return b.cast(whole, self.narrow if precision <= 18 else self.decimal_type(38, 0))
 
+    def computed_once(self, query: exp.Query) -> exp.Query:
+        # A subquery with an offset is not merged into the query around it.
+        return query.offset(0, copy=False)
+
     def is_number(self, node: exp.Expr) -> exp.Expr:
         # NaN is equal to itself, and greater than everything else.
         return b.binary(exp.LT, self.absolute(node), self.double("Infinity"))
