@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - whole numbers, and paths of our own
 """`python -m benchmarks.seal`: how long sealing a batch of a million events takes, beside what reading it takes.
 
 A store is filled with `--events` events, a million at a time. Then a batch is sealed into it again and again, each time
@@ -21,7 +20,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.measure import BIN, Broken, Command, Samples, environment, in_turn, ratio
 from benchmarks.validate import FIGURES, Printer, figures, machine
 from meterspec.diagnostics import Diagnostics
-from meterspec.events import find, load
+from meterspec.events import engine, find, load
 from meterspec.ir import Program
 from meterspec.pipeline import load as load_spec
 from meterspec.project import collect
@@ -108,15 +107,10 @@ def program_in(spec: Path) -> Program:
 
 def read_batch(spec: Path, path: str) -> None:
     """Reads the rows of a file, checks them, and holds them."""
-    import duckdb  # noqa: PLC0415
-
     (events,) = find(program_in(spec), [path])
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    with engine() as connection:
         load(connection, events)
-        checked = events.family.checked
-        if not connection.execute("FROM duckdb_tables() WHERE table_name = ?", [checked]).fetchone():
-            connection.execute(f"CREATE TABLE held AS FROM {checked}")
+        connection.execute(f"CREATE TABLE held AS FROM {events.family.checked}")
 
 
 def elsewhere(work: Callable[..., object], *arguments: object) -> None:

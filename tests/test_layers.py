@@ -39,6 +39,8 @@ MAY_IMPORT = {
     "events": {"diagnostics", "ir", "backends"},
     "store": {"diagnostics", "ir", "backends", "events", "artifacts"},
     "run": {"diagnostics", "ir", "backends", "events", "store"},
+    "servers": {"diagnostics", "ir", "backends", "run"},
+    "results": {"diagnostics", "ir", "events", "render", "run"},
     "schema": {"spec", "ir"},
     "examples": {"diagnostics", "ir", "backends", "events", "run"},
     "completions": {"templates"},
@@ -48,7 +50,7 @@ MAY_IMPORT = {
     "formats": {"source", "diagnostics", "render", "catalogue", "fixing"},
     "commands": {
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),
-        *("events", "store", "run", "pricing", "diff", "catalogue", "lint", "formats"),
+        *("events", "store", "run", "servers", "results", "pricing", "diff", "catalogue", "lint", "formats"),
         *("schema", "examples", "completions", "starter", "revision", "formatting", "fixing"),
     },
     "cli": {"commands", "pipeline"},

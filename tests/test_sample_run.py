@@ -74,7 +74,6 @@ def test_the_quality_counts_are_those_of_the_reference(program: Program) -> None
     assert {name: getattr(found, name) for name in counted} == counted
     assert found.read == found.accepted + found.duplicates + found.rejected
     assert [entry.keys for entry in done.ignored] == [("trace_id",)]
-    assert len(done.rejects) == found.rejected
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -28,7 +28,7 @@ from meterspec.catalogue import rules
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.events import find
 from meterspec.ir import Family, Field, FieldType, Program
-from meterspec.run import run
+from meterspec.run import Reject, run
 from meterspec.schema import document_schema, event_schema, validator
 from meterspec.source import Source
 from meterspec.spec import toml
@@ -380,8 +380,9 @@ def rejected(tmp_path_factory: pytest.TempPathFactory) -> set[int]:
     path = tmp_path_factory.mktemp("events") / "e.jsonl"
     path.write_text("\n".join(line(n, field, text) for n, (field, text, _, _) in enumerate(ROWS)), encoding="utf-8")
     program = Program(families=(FAMILY,))
-    done = run(program, find(program, [str(path)]), Diagnostics())
-    return {int(json.loads(reject.row)["id"]) for reject in done.rejects}
+    rejects: list[Reject] = []
+    run(program, find(program, [str(path)]), Diagnostics(), rejects=rejects.append)
+    return {int(json.loads(reject.row)["id"]) for reject in rejects}
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=lambda n: f"{ROWS[n][0]}={ROWS[n][1]}")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from meterspec.diagnostics import Failure, Rule
 
 if TYPE_CHECKING:
     from meterspec.backends.base import Artifact
 
-__all__ = ["Drift", "compare", "write", "write_file"]
+__all__ = ["Drift", "compare", "write", "write_file", "writing"]
 
 FOREIGN_FILES = Rule(
     code="MS010",
@@ -93,7 +94,14 @@ def write(artifacts: Sequence[Artifact], folder: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Makes a file hold these bytes, complete or not at all; raises `Failure` with MS011.
+    """Makes a file hold these bytes, complete or not at all; raises `Failure` with MS011."""
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its place once it is complete; raises `Failure` with MS011.
 
     A file that is there keeps its mode, and a link to one stays a link.
     """
@@ -104,7 +112,7 @@ def write_file(path: Path, data: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
             Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:

@@ -39,6 +39,13 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class ResultFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
 class Engine(StrEnum):
     DUCKDB = "duckdb"
     POSTGRES = "postgres"
@@ -188,7 +195,19 @@ def run(
         typer.Option("--range", metavar="FROM/TO", help="Compute each meter over this window instead of its own."),
     ] = None,
     fill: Annotated[bool, typer.Option("--fill", help="List windows in which a group has no event as well.")] = False,
-    format: Annotated[TableFormat, typer.Option(help="How results are printed.")] = TableFormat.TABLE,
+    cycles: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
+    ] = None,
+    cycle_anchor: Annotated[
+        str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
+    ] = None,
+    format: Annotated[
+        ResultFormat | None, typer.Option(help="How results are written; without it, as --out is named, or a table.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write results to this file, complete or not at all.")
+    ] = None,
     engine: Annotated[
         Engine, typer.Option(help="What computes: the embedded engine, or one that has the raw tables.")
     ] = Engine.DUCKDB,
@@ -199,13 +218,18 @@ def run(
     rejects: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write rejected rows with their reasons, as JSON lines.")
     ] = None,
+    max_rejects: Annotated[
+        str | None,
+        typer.Option("--max-rejects", metavar="N|P%", help="Exit with 1 where a family has more rejected rows."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
     """Compute every meter on event files, or where the events are."""
     windows = (as_of, (start, end), between, fill)
+    options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads)
     if engine is not Engine.DUCKDB:
-        commands.guarded(commands.run_on, paths or [], engine.value, dsn, meter or [], *windows, format.value)
-    commands.guarded(commands.run, paths or [], events or [], meter or [], *windows, format.value, rejects, threads)
+        commands.guarded(commands.run_on, paths or [], engine.value, dsn, meter or [], *windows, *options)
+    commands.guarded(commands.run, paths or [], events or [], meter or [], *windows, *options)
 
 
 @app.command(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from io import TextIOWrapper
@@ -25,6 +26,7 @@ from meterspec.render import (
     order,
     plain,
     printable,
+    short,
     summary,
     table,
 )
@@ -32,6 +34,7 @@ from meterspec.render import (
 if TYPE_CHECKING:
     from typer.core import TyperGroup
 
+    from meterspec.events import Anchor, Cycle, Reject
     from meterspec.examples import Line, Outcome
     from meterspec.ir import Meter, Price, Program, Scalar
     from meterspec.pricing import Bill
@@ -85,6 +88,14 @@ NOTHING_TO_INVOICE = Rule(
     why="An invoice is made of the prices of billing meters.",
 )
 
+TOO_MANY_REJECTS = Rule(
+    code="MS709",
+    slug="too-many-rejects",
+    title="More rejected rows than a run may have",
+    message="{rejected} of {read} rows of family `{family}` are rejected, and `--max-rejects` is {limit}",
+    why="Usage in a row that is rejected is billed to nobody, so a run can be told how much of that is too much.",
+)
+
 NO_SUCH_RULE = Rule(
     code="MS009",
     slug="no-such-rule",
@@ -128,6 +139,13 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _CLEAN
+    except OSError as error:  # a full disk below standard output
+        from meterspec.artifacts import CANNOT_WRITE  # noqa: PLC0415
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unwritten = Failure(CANNOT_WRITE, path="standard output", reason=error.strerror or error)
+        sys.stderr.write(full(unwritten.diagnostic, _palette(sys.stderr)))
+        code = _FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
         code = 130
@@ -285,24 +303,40 @@ def run(
     begins: tuple[str | None, str | None],
     between: str | None,
     fill: bool,
-    format: str,
+    format: str | None,
+    cycles: tuple[str | None, str | None],
+    output: str | None,
     rejects: str | None,
+    max_rejects: str | None,
     threads: int | None,
 ) -> None:
-    """Computes every meter on event files."""
+    """Computes every meter on event files; `cycles` are `--cycles` and `--cycle-anchor`."""
+    format = _format_of(format, output)
+    limit = _limit_argument(max_rejects)
     program, out = _program(collect(paths))
     for name in meters:
         _meter(program, name)
     if not events:
         hint = "name the event files with `--events`, or the engine that has the events with `--engine`"
         raise Failure(BAD_ARGUMENT, argument="--events", value="", reason=": nothing is to be read", hint=hint)
-    done = _run(program, out, events, meters, as_of, begins, _range_argument(between), fill=fill, threads=threads)
-    if rejects is not None:
-        _write_rejects(done, Path(rejects))
-    if format == "json":
-        sys.stdout.write(as_json(_run_json(done)))
-    else:
-        _write_run(program, done)
+    with _rejects_to(rejects) as keep:
+        done = _run(
+            program,
+            out,
+            events,
+            meters,
+            as_of,
+            begins,
+            _range_argument(between),
+            cycles,
+            fill=fill,
+            threads=threads,
+            rejects=keep,
+        )
+    within = _check_rejects(done, limit, out)
+    if within or output is None:
+        _write_results(program, done, format, output)
+    _stop_on_errors(out)
 
 
 def run_on(
@@ -314,12 +348,24 @@ def run_on(
     begins: tuple[str | None, str | None],
     between: str | None,
     fill: bool,
-    format: str,
+    format: str | None,
+    cycles: tuple[str | None, str | None],
+    output: str | None,
+    rejects: str | None,
+    max_rejects: str | None,
+    threads: int | None,
 ) -> None:
     """Computes every meter where the events are: on a server or a cluster."""
+    from meterspec.events import read_cycles  # noqa: PLC0415
     from meterspec.servers import connect  # noqa: PLC0415
     from meterspec.servers import run_on as compute  # noqa: PLC0415
 
+    for argument, value in (("--rejects", rejects), ("--cycle-anchor", cycles[1]), ("--threads", threads)):
+        if value is not None:
+            raise Failure(BAD_ARGUMENT, argument=argument, value=value, reason=f" with `--engine {engine}`")
+    format = _format_of(format, output)
+    limit = _limit_argument(max_rejects)
+    supplied = None if cycles[0] is None else read_cycles(Path(cycles[0]))
     program, out = _program(collect(paths))
     for name in meters:
         _meter(program, name)
@@ -338,15 +384,124 @@ def run_on(
             begins=(start, end),
             between=window,
             fill=fill,
+            cycles=supplied,
         )
     finally:
         server.close()
     _stop_on_errors(out)
     _say_as_of(done, moment)
-    if format == "json":
-        sys.stdout.write(as_json(_run_json(done)))
+    if _check_rejects(done, limit, out) or output is None:
+        _write_results(program, done, format, output)
+    _stop_on_errors(out)
+
+
+def _format_of(format: str | None, output: str | None) -> str:
+    """How results are written: as asked for, or as the name of the file says."""
+    ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    format = format or (ending if ending in {"json", "csv", "parquet"} else "table")
+    if format == "parquet" and output is None:
+        raise Failure(
+            BAD_ARGUMENT, argument="--format", value=format, reason=" without a file", hint="add `--out FILE`"
+        )
+    return format
+
+
+def _write_results(program: Program, done: Run, format: str, output: str | None) -> None:
+    """Writes results to a file, complete or not at all, or to standard output."""
+    data: bytes | str
+    match format:
+        case "json":
+            data = as_json(_run_json(done))
+        case "csv":
+            from meterspec.results import as_csv  # noqa: PLC0415
+
+            data = as_csv(program, done.results)
+        case "parquet":
+            from meterspec.results import as_parquet  # noqa: PLC0415
+
+            data = as_parquet(program, done.results)
+        case _:
+            data = _run_text(program, done, _palette(sys.stdout) if output is None else Palette())
+    if output is not None:
+        from meterspec.artifacts import write_file  # noqa: PLC0415
+
+        write_file(Path(output), data if isinstance(data, bytes) else data.encode())
+        sys.stderr.write(f"{_count(len(done.results), 'result')} in {printable(output)}\n")
     else:
-        _write_run(program, done)
+        assert isinstance(data, str)
+        sys.stdout.write(data)
+
+
+def _limit_argument(text: str | None) -> int | Decimal | None:
+    """How many rejected rows of a family `--max-rejects` allows: a number of rows, or as a Decimal a part of all."""
+    if text is None:
+        return None
+    number = text.removesuffix("%")
+    try:
+        limit = Decimal(number) if text != number else int(number)
+        if number.isascii() and limit >= 0:
+            return limit / 100 if isinstance(limit, Decimal) else limit
+    except (ValueError, ArithmeticError):
+        pass
+    hint = "write how many rows, or a percentage of all: 100, 0.5%"
+    raise Failure(BAD_ARGUMENT, argument="--max-rejects", value=text, reason="", hint=hint)
+
+
+def _check_rejects(done: Run, limit: int | Decimal | None, out: Diagnostics) -> bool:
+    """Reports MS709 for every family with more rejected rows than may be; gives whether there is none."""
+    if limit is None:
+        return True
+    beyond = [q for q in done.quality if q.rejected > (limit * q.read if isinstance(limit, Decimal) else limit)]
+    for quality in beyond:
+        words = f"{plain((limit * 100).normalize())}%" if isinstance(limit, Decimal) else str(limit)
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in _most(quality.reasons))
+        out.report(
+            TOO_MANY_REJECTS,
+            at=None,
+            hint=f"most often: {reasons}",
+            family=quality.family,
+            rejected=quality.rejected,
+            read=quality.read,
+            limit=words,
+        )
+    return not beyond
+
+
+def _most(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:3]
+
+
+@contextmanager
+def _rejects_to(path: str | None) -> Iterator[Callable[[Reject], object] | None]:
+    """What writes each rejected row to a file as JSON lines; the file is there once all are written."""
+    if path is None:
+        yield None
+        return
+    import json  # noqa: PLC0415
+
+    from meterspec.artifacts import writing  # noqa: PLC0415
+
+    with writing(Path(path)) as file:
+
+        def keep(reject: Reject) -> None:
+            row = {"family": reject.family, "reason": reject.reason, "row": reject.row}
+            file.write(json.dumps(row, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+
+        yield keep
+
+
+def _cycles_argument(cycles: tuple[str | None, str | None]) -> Sequence[Cycle] | Anchor:
+    """The billing cycles that `--cycles FILE` or `--cycle-anchor DATE` give; none where both are absent."""
+    from meterspec.events import Anchor, read_cycles  # noqa: PLC0415
+
+    path, anchor = cycles
+    if path is not None and anchor is not None:
+        hint = "a customer's cycles are listed in the file, or counted from the anchor"
+        raise Failure(BAD_ARGUMENT, argument="--cycle-anchor", value=anchor, reason=" beside `--cycles`", hint=hint)
+    if path is not None:
+        return read_cycles(Path(path))
+    at = _instant_argument("--cycle-anchor", anchor)
+    return () if at is None else Anchor(at)
 
 
 def _range_argument(text: str | None) -> tuple[datetime, datetime] | None:
@@ -384,12 +539,11 @@ def invoice(
 
 def seal(events: Sequence[str], folder: str, paths: Sequence[str], format: str, threads: int | None) -> None:
     """Appends event files to a deduplicated store, and says what came of their rows."""
-    from meterspec.events import find  # noqa: PLC0415
-    from meterspec.run import engine  # noqa: PLC0415
+    from meterspec.events import find, installed  # noqa: PLC0415
     from meterspec.store import seal as append  # noqa: PLC0415
 
     program, _ = _program(collect(paths))
-    engine()
+    installed()
     done = append(find(program, events), Path(folder), threads=threads)
     for entry in done:
         for name in entry.known:
@@ -685,9 +839,11 @@ def _run(
     as_of: str | None,
     begins: tuple[str | None, str | None],
     between: tuple[datetime, datetime] | None = None,
+    cycles: tuple[str | None, str | None] = (None, None),
     *,
     fill: bool = False,
     threads: int | None = None,
+    rejects: Callable[[Reject], object] | None = None,
 ) -> Run:
     from meterspec.run import run as compute  # noqa: PLC0415
     from meterspec.store import find  # noqa: PLC0415
@@ -702,8 +858,10 @@ def _run(
         as_of=moment,
         begins=(start, end),
         between=between,
+        cycles=_cycles_argument(cycles),
         fill=fill,
         threads=threads,
+        rejects=rejects,
     )
     _stop_on_errors(out)
     _say_as_of(done, moment)
@@ -712,6 +870,11 @@ def _run(
         sys.stderr.write(f"family {entry.family} does not declare {keys}: ignored\n")
     for name in done.skipped:
         sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
+    if done.outside:
+        named = ", ".join(f"{printable(who)} ({count})" for who, count in _most(dict(done.outside)))
+        more = f" and {len(done.outside) - 3} more" if len(done.outside) > 3 else ""
+        events_words = _count(sum(count for _, count in done.outside), "event")
+        sys.stderr.write(f"{events_words} in no cycle of their customer count by the calendar: {named}{more}\n")
     return done
 
 
@@ -730,7 +893,7 @@ def _run_json(done: Run) -> dict[str, object]:
                 "window_start": instant(result.window_start) if result.window_start else None,
                 "window_end": instant(result.window_end),
                 "group": {name: _scalar_json(value) for name, value in result.group},
-                "quantity": None if result.quantity is None else _short(result.quantity),
+                "quantity": None if result.quantity is None else short(result.quantity),
                 "unit": result.unit,
                 "events": result.events,
             }
@@ -755,12 +918,6 @@ def _scalar_json(value: Scalar) -> object:
     return plain(value) if isinstance(value, Decimal) else value
 
 
-def _short(quantity: Decimal) -> str:
-    """A quantity without zeros at its end: 12.500000 is 12.5."""
-    text = plain(quantity)
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def _scalar_text(value: Scalar) -> str:
     if value is None:
         return "-"
@@ -777,19 +934,17 @@ def _day(moment: datetime | None) -> str:
     return text.removesuffix("T00:00:00Z")
 
 
-def _write_run(program: Program, done: Run) -> None:
-    palette = _palette(sys.stdout)
+def _run_text(program: Program, done: Run, palette: Palette) -> str:
+    parts = []
     by_meter: dict[str, list[Result]] = {}
     for result in done.results:
         by_meter.setdefault(result.meter, []).append(result)
     for name, results in by_meter.items():
         meter = program.meter(name)
         unit = f" ({meter.unit})" if meter.unit else ""
-        sys.stdout.write(f"{palette.paint(name, 'bold')}{printable(unit)}\n")
+        parts.append(f"{palette.paint(name, 'bold')}{printable(unit)}\n")
         headers = ["from", "to", *meter.group_by, "quantity", "events"]
-        decimals = max(
-            (len(_short(r.quantity).partition(".")[2]) for r in results if r.quantity is not None), default=0
-        )
+        decimals = max((len(short(r.quantity).partition(".")[2]) for r in results if r.quantity is not None), default=0)
         rows = [
             [
                 _day(result.window_start),
@@ -800,28 +955,17 @@ def _write_run(program: Program, done: Run) -> None:
             ]
             for result in results
         ]
-        sys.stdout.write(table(headers, rows, frozenset({len(headers) - 2, len(headers) - 1}), palette) + "\n")
+        parts.append(table(headers, rows, frozenset({len(headers) - 2, len(headers) - 1}), palette) + "\n")
     headers = ["family", "read", "accepted", "duplicates", "conflicts", "rejected"]
     counts = [
         [q.family, *(str(n) for n in (q.read, q.accepted, q.duplicates, q.conflicts, q.rejected))] for q in done.quality
     ]
-    sys.stdout.write(f"{palette.paint('events', 'bold')}\n")
-    sys.stdout.write(table(headers, counts, frozenset(range(1, 6)), palette))
+    parts.append(f"{palette.paint('events', 'bold')}\n")
+    parts.append(table(headers, counts, frozenset(range(1, 6)), palette))
     reasons = [[reason, str(count)] for quality in done.quality for reason, count in quality.reasons.items()]
     if reasons:
-        sys.stdout.write("\n" + table(["rejected because", "rows"], reasons, frozenset({1}), palette))
-
-
-def _write_rejects(done: Run, path: Path) -> None:
-    import json  # noqa: PLC0415
-
-    from meterspec.artifacts import write_file  # noqa: PLC0415
-
-    lines = [
-        json.dumps({"family": r.family, "reason": r.reason, "row": r.row}, ensure_ascii=False, sort_keys=True) + "\n"
-        for r in done.rejects
-    ]
-    write_file(path, "".join(lines).encode())
+        parts.append("\n" + table(["rejected because", "rows"], reasons, frozenset({1}), palette))
+    return "".join(parts)
 
 
 # Examples -------------------------------------------------------------------------------------------------------
@@ -837,7 +981,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "line": at.begin.line if at else None,
         "expected": [
             {key: _value_json(value) for key, value in row.group}
-            | ({} if row.quantity is None else {"quantity": _short(row.quantity)})
+            | ({} if row.quantity is None else {"quantity": short(row.quantity)})
             for row in outcome.example.expect
         ],
         "actual": [
@@ -845,7 +989,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
             | {
                 "window_start": _value_json(row.window_start),
                 "window_end": _value_json(row.window_end),
-                "quantity": None if row.quantity is None else _short(row.quantity),
+                "quantity": None if row.quantity is None else short(row.quantity),
                 "events": row.events,
             }
             for row in outcome.rows
@@ -884,14 +1028,14 @@ def _line_cells(outcome: Outcome, line: Line, counts: bool) -> list[str]:
     if line.expected is None:
         expected = "no row"
     else:
-        expected = "any" if line.expected.quantity is None else _short(line.expected.quantity)
+        expected = "any" if line.expected.quantity is None else short(line.expected.quantity)
     if line.actual is None:
         groups = [wanted(key) for key in (*outcome.meter.group_by, "window_start", "window_end")]
         actual, events = "no row", ""
     else:
         row = line.actual
         groups = [*(_scalar_text(value) for _, value in row.group), _day(row.window_start), _day(row.window_end)]
-        actual, events = "-" if row.quantity is None else _short(row.quantity), str(row.events)
+        actual, events = "-" if row.quantity is None else short(row.quantity), str(row.events)
     differs = "missing" if line.actual is None else "unexpected" if line.expected is None else "differs"
     cells = ["as expected" if line.same else differs, *groups, expected, actual]
     return [*cells, wanted("events"), events] if counts else cells
@@ -950,7 +1094,7 @@ def _invoice_json(invoice: _Invoice) -> dict[str, object]:
         "lines": [
             {
                 "meter": meter.name,
-                "quantity": _short(line.quantity),
+                "quantity": short(line.quantity),
                 "amount": plain(line.amount),
                 "kind": line.kind.value,
             }
@@ -969,7 +1113,7 @@ def _write_invoices(invoices: Sequence[_Invoice]) -> None:
         head = [invoice.customer, _day(invoice.start), _day(invoice.end)]
         for meter, bill in invoice.bills:
             for line in bill.lines:
-                cells = [_short(line.quantity), _short(line.unit_amount), plain(line.amount), invoice.currency]
+                cells = [short(line.quantity), short(line.unit_amount), plain(line.amount), invoice.currency]
                 rows.append([*head, meter.name, line.kind.value.replace("_", " "), *cells])
                 head = ["", "", ""]
         rows.append(["", "", "", "", "total", "", "", plain(invoice.amount), invoice.currency])
@@ -982,9 +1126,9 @@ def _bill_table(price: Price, bill: Bill, palette: Palette) -> str:
         reach = ""
         if line.start is not None:
             reach = (
-                f"{_short(line.start)} to {_short(line.end)}" if line.end is not None else f"above {_short(line.start)}"
+                f"{short(line.start)} to {short(line.end)}" if line.end is not None else f"above {short(line.start)}"
             )
-        cells = [_short(line.quantity), _short(line.unit_amount), plain(line.amount)]
+        cells = [short(line.quantity), short(line.unit_amount), plain(line.amount)]
         rows.append([line.kind.value.replace("_", " "), reach, *cells])
     rows.append(["total", "", "", "", plain(bill.amount)])
     headers = ["line", "units", "quantity", "unit price", bill.currency]

@@ -30,7 +30,7 @@ from meterspec.ir import (
     Rolling,
     Scalar,
 )
-from meterspec.run import Result, run
+from meterspec.run import Reject, Result, run
 
 __all__ = ["Line", "Outcome", "check_examples"]
 
@@ -209,12 +209,14 @@ def _run(numbered: Program, batch: Sequence[_Case], out: Diagnostics) -> None:
             path = Path(folder) / f"{name}.jsonl"
             path.write_text("".join(written), encoding="utf-8")
             files.append(EventFiles(numbered.family(name), (path,)))
-        done = run(numbered, files, out, meters=list({case.meter.name for case in batch}), as_of=ends or None)
+        rejected: list[Reject] = []
+        names = list({case.meter.name for case in batch})
+        done = run(numbered, files, out, meters=names, as_of=ends or None, rejects=rejected.append)
     for row in done.results:
         case = by_number[int(str(row.group[0][1]))]
         if row.meter == case.meter.name and (len(ends) < 2 or row.window_end == case.end):
             case.rows.append(replace(row, group=row.group[1:]))
-    for reject in done.rejects:
+    for reject in rejected:
         event = json.loads(reject.row)
         by_number[int(event[_NUMBER])].faults.append((int(event[_EVENT]), f"was rejected: {reject.reason}"))
 

@@ -19,6 +19,7 @@ __all__ = [
     "instant",
     "plain",
     "printable",
+    "short",
     "summary",
     "table",
 ]
@@ -50,6 +51,12 @@ def printable(text: str) -> str:
 def plain(number: Decimal) -> str:
     """A decimal without an exponent, as it is: `12.50` stays `12.50`."""
     return f"{number:f}"
+
+
+def short(number: Decimal) -> str:
+    """A decimal without zeros at its end: 12.500000 is 12.5."""
+    text = plain(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def instant(moment: datetime) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from meterspec.backends.sql import (
     AS_OF,
-    CYCLES,
     DIALECTS,
     Between,
+    Scan,
     check,
-    events_views,
     meter_view,
     needs_as_of,
     parts_of,
@@ -25,24 +23,29 @@ from meterspec.backends.sql import (
     scans,
 )
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.diagnostics import Diagnostics, Failure, Rule
-from meterspec.events import ROW, EventFiles, Ignored, load
-from meterspec.ir import Family, Meter, Program, RatioSource, Scalar
+from meterspec.events import (
+    Anchor,
+    Cycle,
+    EventFiles,
+    Ignored,
+    Quality,
+    Reject,
+    define_cycles,
+    engine,
+    load,
+    outside_cycles,
+    settle,
+    step,
+)
+from meterspec.events import rejects as rejected_rows
+from meterspec.ir import BillingCycle, CalendarUnit, Family, Meter, Program, Scalar
 from meterspec.store import Counts, SealedEvents, define, held
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Quality", "Reject", "Result", "Run", "engine", "run"]
-
-NO_ENGINE = Rule(
-    code="MS012",
-    slug="no-engine",
-    title="An engine that is not installed",
-    message="the embedded engine, DuckDB, is not installed",
-    why="Checking and compiling need no engine, so it is left out of the plain installation.",
-)
 
 TOO_LATE = Rule(
     code="MS707",
@@ -70,31 +73,6 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """What came of the rows of a family: `read` is accepted, duplicates and rejected together."""
-
-    family: str
-    read: int
-    accepted: int
-    """Events."""
-    duplicates: int
-    """Rows beyond the first of their id."""
-    conflicts: int
-    """Ids with rows of different content."""
-    rejected: int
-    reasons: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
-    """A row that breaks its schema."""
-
-    family: str
-    reason: str
-    row: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What running a program gave."""
 
@@ -104,10 +82,11 @@ class Run:
     """Whether a computed meter depends on it."""
     results: list[Result] = field(default_factory=list)
     quality: list[Quality] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Meters that were not computed because no events of their family were given."""
+    outside: list[tuple[str, int]] = field(default_factory=list)
+    """Customers who have billing cycles, and events in none of them: how many each."""
 
 
 def run(
@@ -119,62 +98,55 @@ def run(
     as_of: datetime | Sequence[datetime] | None = None,
     begins: tuple[datetime | None, datetime | None] = (None, None),
     between: tuple[datetime, datetime] | None = None,
-    cycles: Sequence[tuple[str, datetime, datetime]] = (),
+    cycles: Sequence[Cycle] | Anchor = (),
     fill: bool = False,
     threads: int | None = None,
+    rejects: Callable[[Reject], object] | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
     With several `as_of` instants, windows that end there are computed for each. `begins` selects the windows that begin
-    in [from, to); `between` is one window that takes the place of every meter's own; `cycles` are billing cycles, each
-    of a customer; `fill` adds the windows in which a group has no event. `threads` limits the engine, and changes no
-    result. Reports MS600 for a meter the embedded engine
-    cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
+    in [from, to); `between` is one window that takes the place of every meter's own; `cycles` are billing cycles of
+    customers, or what they are counted from; `fill` adds the windows in which a group has no event. `threads` limits
+    the engine, and changes no result. `rejects` is given every rejected row. Reports MS600 for a meter the embedded
+    engine cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
     """
-    duckdb = engine()
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
     computed = [m for m in chosen if all(family.name in given for family in program.families_of(m))]
     check(program, computed, "duckdb", out)
     if out.has_errors:
         return Run(as_of=None)
-    with held(events), duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-        if threads is not None:
-            connection.execute(f"SET threads = {threads:d}")
-        ignored = []
-        sealed: dict[str, Counts] = {}
+    with held(events), engine(threads=threads) as connection:
+        ignored, quality = [], []
         for files in events:
             if isinstance(files, SealedEvents):
-                sealed[files.family.name], keys = define(connection, files)
+                held_counts, keys = define(connection, files)
+                quality.append(_quality(files.family, held_counts))
                 ignored.append(Ignored(files.family.name, keys))
-                continue
-            ignored.append(load(connection, files))
-            for view in events_views(files.family, DIALECTS["duckdb"]):
-                _define(connection, view.name, view.select, "TABLE" if view.name == files.family.sql_name else "VIEW")
+            else:
+                ignored.append(load(connection, files))
+                quality.append(settle(connection, files.family))
         if as_of is None:
             as_of = _just_after_newest(connection, [files.family for files in events]) or ()
         ends = [as_of] if isinstance(as_of, datetime) else as_of
-        _define_inputs(connection, ends, cycles)
-        results = _computed(connection, program, computed, begins, between, fill)
+        _define_as_of(connection, ends)
+        with step(connection, "computing"):
+            in_cycles = _Cycles(connection, program, cycles, max(ends, default=None))
+            results = _computed(connection, program, computed, begins, between, fill, in_cycles)
+        for files, counts in zip(events, quality, strict=True):
+            if rejects is not None and counts.rejected:
+                for reject in rejected_rows(connection, files.family):
+                    rejects(reject)
         return Run(
             as_of=max(ends, default=None),
             uses_as_of=any(needs_as_of(meter) for meter in computed),
             results=results,
-            quality=[_quality(connection, files.family, sealed.get(files.family.name)) for files in events],
-            rejects=[reject for files in events for reject in _rejects(connection, files.family)],
+            quality=quality,
             ignored=[entry for entry in ignored if entry.keys],
             skipped=[meter.name for meter in chosen if meter not in computed],
+            outside=in_cycles.outside(parts_of(program, computed)) if between is None else [],
         )
-
-
-def engine() -> ModuleType:
-    """The embedded engine; 100 ms that only a run pays. Raises `Failure` with MS012 where it is not installed."""
-    try:
-        import duckdb  # noqa: PLC0415
-    except ImportError as error:
-        raise Failure(NO_ENGINE, hint="install it: `pip install 'meterspec[duckdb]'`") from error
-    return duckdb
 
 
 def _define(connection: DuckDBPyConnection, name: str, query: exp.Query, kind: str) -> None:
@@ -192,12 +164,14 @@ def _computed(
     begins: tuple[datetime | None, datetime | None],
     between: tuple[datetime, datetime] | None,
     fill: bool,
+    cycles: _Cycles,
 ) -> list[Result]:
     """The rows of meters, each scan of the events made once."""
     dialect = DIALECTS["duckdb"]
     window = Between(micros_of(between[0]), micros_of(between[1])) if between else None
     passes = scans(program, parts_of(program, meters), window)
     for scan in passes:
+        cycles.define(scan)
         view = scan_view(program, scan, dialect, fill=fill)
         _define(connection, view.name, view.select, "TABLE")
     results = []
@@ -208,19 +182,45 @@ def _computed(
     return results
 
 
-def _define_inputs(
-    connection: DuckDBPyConnection, ends: Sequence[datetime], cycles: Sequence[tuple[str, datetime, datetime]]
-) -> None:
-    connection.execute(
-        f"CREATE TABLE {CYCLES} (customer_id VARCHAR, cycle_start TIMESTAMPTZ, cycle_end TIMESTAMPTZ);"
-        f"CREATE TABLE {AS_OF} (as_of TIMESTAMPTZ)"
-    )
-    instant = "make_timestamp(?) AT TIME ZONE 'UTC'"
+def _define_as_of(connection: DuckDBPyConnection, ends: Sequence[datetime]) -> None:
+    connection.execute(f"CREATE TABLE {AS_OF} (as_of TIMESTAMPTZ)")
     for end in ends:
-        connection.execute(f"INSERT INTO {AS_OF} VALUES ({instant})", [micros_of(end)])  # noqa: S608 - our own names
-    if cycles:
-        rows = [(customer, micros_of(start), micros_of(end)) for customer, start, end in cycles]
-        connection.executemany(f"INSERT INTO {CYCLES} VALUES (?, {instant}, {instant})", rows)  # noqa: S608
+        connection.execute(f"INSERT INTO {AS_OF} VALUES (make_timestamp(?) AT TIME ZONE 'UTC')", [micros_of(end)])  # noqa: S608
+
+
+class _Cycles:
+    """The relation of billing cycles of a run: supplied once, or counted from an anchor in the unit of each scan."""
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        program: Program,
+        cycles: Sequence[Cycle] | Anchor,
+        until: datetime | None,
+    ) -> None:
+        self.connection = connection
+        self.program = program
+        self.cycles = cycles
+        self.until = until
+        if not isinstance(cycles, Anchor):
+            define_cycles(connection, cycles, (), CalendarUnit.MONTH, until)
+
+    def define(self, scan: Scan) -> None:
+        """Makes the relation the one that a scan needs."""
+        if isinstance(self.cycles, Anchor) and isinstance(scan.window, BillingCycle):
+            meter = scan.meters[0]
+            unit = meter.price.interval if meter.price is not None else CalendarUnit.MONTH
+            define_cycles(self.connection, self.cycles, self._families(scan.meters), unit, self.until)
+
+    def outside(self, meters: Sequence[Meter]) -> list[tuple[str, int]]:
+        """How many events of meters by the billing cycle are in no supplied cycle of their customer, by customer."""
+        counted = [meter for meter in meters if isinstance(meter.window, BillingCycle)]
+        if isinstance(self.cycles, Anchor) or not self.cycles or not counted:
+            return []
+        return outside_cycles(self.connection, self._families(counted))
+
+    def _families(self, meters: Sequence[Meter]) -> list[Family]:
+        return list({family.name: family for m in meters for family in self.program.families_of(m)}.values())
 
 
 def _just_after_newest(connection: DuckDBPyConnection, families: Sequence[Family]) -> datetime | None:
@@ -274,55 +274,13 @@ def _results(
     ]
 
 
-def _quality(connection: DuckDBPyConnection, family: Family, sealed: Counts | None) -> Quality:
-    if sealed is not None:
-        return Quality(
-            family=family.name,
-            read=sealed.read,
-            accepted=sealed.accepted,
-            duplicates=sealed.duplicates,
-            conflicts=sealed.conflicts,
-            rejected=sealed.rejected,
-            reasons=sealed.reasons,
-        )
-    reason = b.column(REJECT_REASON)
-    counts = exp.select(reason, b.count_all()).from_(b.table(family.checked)).group_by(reason.copy())
-    by_reason = {row[0]: int(row[1]) for row in connection.execute(_sql(counts)).fetchall()}
-    valid = by_reason.pop(None, 0)
-    accepted = _count(connection, exp.select(b.count_all()).from_(b.table(family.sql_name)))
-    rejected = sum(by_reason.values())
+def _quality(family: Family, counts: Counts) -> Quality:
     return Quality(
         family=family.name,
-        read=valid + rejected,
-        accepted=accepted,
-        duplicates=valid - accepted,
-        conflicts=_conflicts(connection, family),
-        rejected=rejected,
-        reasons=dict(sorted(by_reason.items())),
+        read=counts.read,
+        accepted=counts.accepted,
+        duplicates=counts.duplicates,
+        conflicts=counts.conflicts,
+        rejected=counts.rejected,
+        reasons=counts.reasons,
     )
-
-
-def _conflicts(connection: DuckDBPyConnection, family: Family) -> int:
-    """The ids whose accepted rows differ in more than the time they arrived."""
-    content = [b.column(f.name) for f in family.fields if f.name not in {family.event_id, family.ingest_time}]
-    kinds = exp.Count(this=exp.Distinct(expressions=[b.call("ROW", *content)]))
-    several = (
-        exp.select(b.named(b.number(1), "one"))
-        .from_(b.table(family.checked))
-        .where(b.is_null(b.column(REJECT_REASON)))
-        .group_by(b.column(family.event_id))
-        .having(b.all_of([b.binary(exp.GT, b.count_all(), b.number(1)), b.binary(exp.GT, kinds, b.number(1))]))
-    )
-    return _count(connection, exp.select(b.count_all()).from_(several.subquery(b.identifier("several"))))
-
-
-def _count(connection: DuckDBPyConnection, query: exp.Query) -> int:
-    row = connection.execute(_sql(query)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _rejects(connection: DuckDBPyConnection, family: Family) -> list[Reject]:
-    reason, row = b.column(REJECT_REASON), b.column(ROW)
-    query = exp.select(reason, row).from_(b.table(family.rejects)).order_by(reason.copy(), row.copy())
-    return [Reject(family=family.name, reason=r[0], row=r[1]) for r in connection.execute(_sql(query)).fetchall()]

@@ -110,7 +110,8 @@ class BigQuery(Engine):
             sql = f"WITH {named}\n({sql})"
         for path in self._tables:
             if "." in path:  # only tables without a schema can have rows here
-                sql = sql.replace(self.quoted(path), f"`{path}`")
+                _, _, last = path.rpartition(".")
+                sql = sql.replace(self.quoted(path), f"`{path}` AS {self.quoted(last)}")
         request = self._messages.EvaluateQueryRequest(sql=sql, registered_catalog_id=self._registered())
         request.options.language_options.CopyFrom(self._language)
         request.options.default_timezone = "UTC"

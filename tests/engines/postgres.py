@@ -69,9 +69,8 @@ class Postgres(Engine):
             self._server = subprocess.Popen([*launch, *server], stdout=out, stderr=out)
         for _ in range(600):
             try:
-                self._connection: Connection = psycopg.connect(
-                    host=str(self._folder), user="postgres", dbname="postgres", autocommit=True
-                )
+                # Prepared statements would outlive the tables that a reset replaces.
+                self._connection: Connection = psycopg.connect(self.dsn, autocommit=True, prepare_threshold=None)
                 break
             except psycopg.OperationalError:
                 assert self._server.poll() is None, log.read_text()

@@ -80,8 +80,6 @@ FORMAT = 1
 MANIFEST = "meterspec-store.json"
 """The one file of a store that changes; everything else in it is written once, and removed."""
 _LOCK, _READERS = "lock", "readers"
-SPILL = "spill"
-"""The folder that the engine may use while a batch is sealed."""
 
 
 class Kind(StrEnum):
@@ -400,7 +398,7 @@ def locked(folder: Path) -> Iterator[Manifest]:
 
 
 def _is_ours(name: str) -> bool:
-    return name in {_LOCK, _READERS, SPILL} or name.startswith(f"{MANIFEST}.")
+    return name in {_LOCK, _READERS} or name.startswith(f"{MANIFEST}.")
 
 
 @contextmanager

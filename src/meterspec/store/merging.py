@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from meterspec.backends.sql.families import REJECT_REASON
-from meterspec.events import ROW
+from meterspec.events import ROW, engine
 from meterspec.ir import Family
 from meterspec.store.manifest import DataFile, Holding, Kind
 from meterspec.store.tables import (
@@ -28,7 +28,7 @@ from meterspec.store.tables import (
     superseded_name,
     text,
 )
-from meterspec.store.writing import engine, write_rows
+from meterspec.store.writing import write_rows
 
 __all__ = ["merged"]
 
@@ -41,9 +41,9 @@ _MOST_SUPERSEDED = 4
 
 
 def merged(family: Family, holding: Holding, folder: Path, threads: int | None) -> Holding:
-    """The holding with small files merged, as new files on the disk; raises `Failure` with MS011."""
+    """The holding with small files merged, as new files on the disk; raises `Failure` with MS011 or MS708."""
     while groups := list(_groups(holding)):
-        with engine(folder, threads) as connection:
+        with engine(threads=threads) as connection:
             define_superseded(connection, family, holding, folder)
             new: list[DataFile] = []
             for kind, partition, files in groups:

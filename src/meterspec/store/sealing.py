@@ -8,7 +8,6 @@ leaves behind is therefore in no number, and the next batch removes it.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.diagnostics import Failure
-from meterspec.events import ROW, UNREADABLE, EventFiles, load
+from meterspec.events import ROW, UNREADABLE, EventFiles, engine, load
+from meterspec.events.engine import engine_errors, reason_of
 from meterspec.ir import Family
 from meterspec.store.manifest import (
     MANIFEST,
     OTHER_SCHEMA,
-    SPILL,
     Counts,
     DataFile,
     Holding,
@@ -51,7 +50,7 @@ from meterspec.store.tables import (
     stored_fields,
     superseded_name,
 )
-from meterspec.store.writing import engine, write_rows
+from meterspec.store.writing import write_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -88,7 +87,7 @@ class Sealed:
 def seal(events: Sequence[EventFiles], folder: Path, *, threads: int | None = None) -> list[Sealed]:
     """Appends event files to the store in a folder, all of them or none; a file that was sealed before changes nothing.
 
-    Raises `Failure` with MS011, MS701, MS702, MS705 or MS750 to MS754.
+    Raises `Failure` with MS011, MS012, MS701, MS702, MS705, MS708 or MS750 to MS754.
     """
     with locked(folder) as manifest:
         holdings = {name: verified(folder, holding) for name, holding in manifest.families.items()}
@@ -132,7 +131,6 @@ def _remove_strays(folder: Path) -> None:
         for name in os.listdir(folder):  # noqa: PTH208 - names only
             if name.startswith(f"{MANIFEST}."):
                 (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / SPILL, ignore_errors=True)
         for path in folder.rglob("*.parquet"):
             if is_data_file(path) and path.relative_to(folder).as_posix() not in named:
                 path.unlink(missing_ok=True)
@@ -149,8 +147,8 @@ def _seal_family(batch: EventFiles, holding: Holding, folder: Path, threads: int
         inputs.setdefault(key, path.name)
     before, superseded = holding.counts, 0
     for group in _groups(new, stamps):
-        with engine(folder, threads) as connection:
-            holding, count = _Batch(connection, EventFiles(batch.family, group), holding, folder).seal()
+        with engine(threads=threads) as connection:
+            holding, count = _Batch(connection, replace(batch, paths=group), holding, folder).seal()
         for path in group:
             if _stamp(path) != stamps[path]:
                 raise Failure(UNREADABLE, path=path, reason="it changed while it was read", hint="seal it again")
@@ -221,13 +219,17 @@ class _Batch:
     # Steps ------------------------------------------------------------------------------------------------------
 
     def _stage(self) -> None:
-        """The checked rows of the batch, each with the hash of its id; read once, where they are not yet a table."""
-        checked = self.family.checked
-        is_table = self.connection.execute("FROM duckdb_tables() WHERE table_name = ?", [checked]).fetchone()
-        self.connection.execute(
-            f"CREATE TEMP {'VIEW' if is_table else 'TABLE'} batch AS "
-            f"SELECT *, {id_hash(self.family)} AS {quoted(HASH)} FROM {quoted(checked)}"
+        """The checked rows of the batch, read once, each with the hash of its id."""
+        columns = f"{fields_of(self.family)}, {quoted(REJECT_REASON)}, {quoted(ROW)}"
+        query = (
+            f"CREATE TEMP TABLE batch AS SELECT {columns}, {id_hash(self.family)} AS {quoted(HASH)} "
+            f"FROM {quoted(self.family.checked)}"
         )
+        try:
+            self.connection.execute(query)
+        except engine_errors() as error:
+            names = ", ".join(str(path) for path in self.events.paths)
+            raise Failure(UNREADABLE, path=names, reason=reason_of(error)) from error
 
     def _counts(self) -> Counts:
         rows = self.connection.execute(f"SELECT {quoted(REJECT_REASON)}, count(*) FROM batch GROUP BY 1").fetchall()

@@ -32,6 +32,7 @@ __all__ = [
     "not_null",
     "number",
     "printed",
+    "qualified",
     "table",
     "text",
 ]
@@ -190,3 +191,16 @@ def count_all() -> exp.Expr:
 
 def case(branches: Iterable[tuple[exp.Expr, exp.Expr]], otherwise: exp.Expr | None = None) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=when, true=then) for when, then in branches], default=otherwise)
+
+
+def qualified(query: exp.Query) -> exp.Query:
+    """A copy in which the columns of a select that reads one relation have the name of that relation."""
+    found = query.copy()
+    for select in found.find_all(exp.Select):
+        if select.args.get("joins"):
+            continue
+        relation = identifier(select.args["from_"].this.alias_or_name)
+        for node in select.walk(prune=lambda node: isinstance(node, exp.From | exp.With)):
+            if isinstance(node, exp.Column) and not node.table:
+                node.set("table", relation.copy())
+    return found

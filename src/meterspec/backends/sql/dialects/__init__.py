@@ -8,7 +8,9 @@ from meterspec.backends.sql.dialects.clickhouse import ClickHouse
 from meterspec.backends.sql.dialects.datafusion import DataFusion
 from meterspec.backends.sql.dialects.duckdb import DuckDB
 from meterspec.backends.sql.dialects.postgres import Postgres
+from meterspec.backends.sql.dialects.snowflake import Snowflake
 from meterspec.backends.sql.dialects.spark import Spark
+from meterspec.backends.sql.dialects.trino import Trino
 
 __all__ = [
     "DIALECTS",
@@ -20,10 +22,13 @@ __all__ = [
     "Dialect",
     "DuckDB",
     "Postgres",
+    "Snowflake",
     "Spark",
+    "Trino",
 ]
 
 DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (DuckDB(), Postgres(), ClickHouse(), BigQuery(), Spark(), DataFusion())
+    dialect.name: dialect
+    for dialect in (DuckDB(), Postgres(), ClickHouse(), BigQuery(), Spark(), DataFusion(), Trino(), Snowflake())
 }
 """Every dialect by its name."""

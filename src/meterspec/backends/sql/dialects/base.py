@@ -18,12 +18,14 @@ from meterspec.backends.sql import build as b
 from meterspec.cel.tree import Call
 from meterspec.ir import Field, FieldType
 
-__all__ = ["NARROW", "WIDE", "Dialect"]
+__all__ = ["NARROW", "WIDE", "Dialect", "is_long_step"]
 
 NARROW = 2**63 - 1
 """The greatest whole number of a 64-bit integer."""
 WIDE = 10**38 - 1
 """The greatest whole number that any step of a view reaches: the checker refuses what could need more digits."""
+_LONG = 40
+"""The nodes of an expression that is too long to stand for a column wherever it is named."""
 
 
 class Dialect(ABC):
@@ -267,3 +269,10 @@ class Dialect(ABC):
     def to_text(self, node: exp.Expr) -> exp.Expr:
         """A whole number as text."""
         return b.cast(node, self.types[FieldType.STRING])
+
+
+def is_long_step(column: exp.Alias) -> bool:
+    """Whether a column of a stage, one that later stages compute with, is long to compute, and of the row alone."""
+    nodes = list(column.this.walk())
+    of_the_row = not any(isinstance(node, exp.AggFunc | exp.Window) for node in nodes)
+    return column.alias.startswith("meterspec_") and len(nodes) > _LONG and of_the_row

@@ -42,8 +42,11 @@ class BigQuery(Dialect):
         return name if len(name) > 1 else (_DATASET, *name)
 
     def adapted(self, query: exp.Query) -> exp.Query:
-        """The tables with their dataset: in a view, BigQuery has no default for it."""
-        adapted = query.copy()
+        """Tables with their dataset, for which a view has no default, and columns with the name of their relation.
+
+        In `SELECT t FROM t` the first `t` is the whole row, but `t.t` is the column.
+        """
+        adapted = b.qualified(query)
         with_ = adapted.args.get("with_")
         known: set[str] = set()
         for named in with_.expressions if with_ else []:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, WIDE, Dialect
+from meterspec.backends.sql.dialects.base import WIDE, Dialect
 from meterspec.ir import Field, FieldType
 
 __all__ = ["ClickHouse"]
@@ -45,20 +45,16 @@ class ClickHouse(Dialect):
         return f"Decimal({precision}, {scale})"
 
     def adapted(self, query: exp.Query) -> exp.Query:
-        """The names of columns with that of their relation, and null where a LEFT JOIN finds no row.
+        """Columns with the name of their relation, and null where a LEFT JOIN finds no row.
 
         In `SELECT SUM(a) AS a, MAX(a) AS b FROM t` the second `a` is the sum, but `t.a` is always the column.
         """
-        adapted = query.copy()
-        for select in adapted.find_all(exp.Select):
-            joins = select.args.get("joins") or []
-            if not joins:
-                _qualify(select)
-            for join in joins:
-                if join.side == "LEFT":
-                    joined = join.this.this
-                    found = [b.named(b.call("toNullable", one.unalias()), one.alias_or_name) for one in joined.selects]
-                    joined.set("expressions", found)
+        adapted = b.qualified(query)
+        for join in adapted.find_all(exp.Join):
+            if join.side == "LEFT":
+                joined = join.this.this
+                found = [b.named(b.call("toNullable", one.unalias()), one.alias_or_name) for one in joined.selects]
+                joined.set("expressions", found)
         return adapted
 
     # Whole numbers ----------------------------------------------------------------------------------------------
@@ -142,8 +138,8 @@ class ClickHouse(Dialect):
         return b.call("endsWith", node, part)
 
     def matches(self, node: exp.Expr, pattern: str) -> exp.Expr:
-        # Before it runs a pattern, ClickHouse looks for a text that must occur, and takes the last byte of `é?` for what
-        # may be missing. In a set, a character stays whole.
+        # ClickHouse first looks for a text that must occur, and there takes only the last byte of `é?` for what may be
+        # missing. In a set, a character stays whole.
         return b.call("match", node, b.text(re.sub(r"([^\x00-\x7f])(?=[*?{])", r"[\1]", pattern)))
 
     def translate(self, node: exp.Expr, old: str, new: str) -> exp.Expr:
@@ -155,11 +151,3 @@ class ClickHouse(Dialect):
         for pattern in (f"^[{some}]+", f"[{some}]+$"):
             node = b.call("replaceRegexpOne", node, b.text(pattern), b.text(""))
         return node
-
-
-def _qualify(select: exp.Select) -> None:
-    """Gives the columns that a select names the one relation it reads, where they have none."""
-    relation = b.identifier(select.args["from_"].this.alias_or_name)
-    for node in select.walk(prune=lambda node: isinstance(node, exp.From | exp.With)):
-        if isinstance(node, exp.Column) and not node.table:
-            node.set("table", relation.copy())

@@ -11,13 +11,10 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, Dialect
+from meterspec.backends.sql.dialects.base import NARROW, Dialect, is_long_step
 from meterspec.ir import FieldType
 
 __all__ = ["DataFusion"]
-
-_LONG = 40
-"""The nodes of an expression from which on it is worth a step of its own."""
 
 
 class DataFusion(Dialect):
@@ -37,8 +34,8 @@ class DataFusion(Dialect):
 
     def computed_once(self, query: exp.Query) -> exp.Query:
         # What comes out of an array stays a column: no condition on it is moved to before it.
-        for node in query.selects:
-            if isinstance(node, exp.Alias) and node.alias.startswith("meterspec_") and _is_long(node.this):
+        for node in query.selects if isinstance(query, exp.Select) else []:
+            if isinstance(node, exp.Alias) and is_long_step(node):
                 node.set("this", b.call("UNNEST", b.call("MAKE_ARRAY", node.this)))
         return query
 
@@ -124,9 +121,3 @@ class DataFusion(Dialect):
 
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("BTRIM", node, b.text(characters))
-
-
-def _is_long(node: exp.Expr) -> bool:
-    """Whether an expression is long, and of the row alone."""
-    nodes = list(node.walk())
-    return len(nodes) > _LONG and not any(isinstance(one, exp.AggFunc | exp.Window) for one in nodes)

@@ -12,7 +12,8 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, WIDE, Dialect
+from meterspec.backends.sql.dialects.base import NARROW, WIDE, is_long_step
+from meterspec.backends.sql.dialects.decimals import DecimalDialect
 from meterspec.cel.pattern import Characters, Choice, Pattern, Repeat, parse_pattern
 from meterspec.cel.pattern import Sequence as InOrder
 from meterspec.cel.tree import Call, Literal
@@ -20,17 +21,14 @@ from meterspec.ir import FieldType
 
 __all__ = ["Spark"]
 
-_QUOTIENT = 32
-"""The most digits of a quotient that `/` of two DECIMAL(38, 0) holds; it has 6 decimals."""
-_LIMB = 10**19
 _REPEATS = 16
 """How often a pattern may repeat a group: Java searches by recursion, so a long text would exhaust its stack."""
 
 
-class Spark(Dialect):
+class Spark(DecimalDialect):
     name = "spark"
     printer = "spark"
-    broad = "DECIMAL(38, 0)"
+    quotient_digits = 32  # and 6 decimals
     types: ClassVar = {
         FieldType.STRING: "STRING",
         FieldType.INTEGER: "BIGINT",
@@ -50,33 +48,20 @@ class Spark(Dialect):
                 return f"a pattern that repeats a group more than {_REPEATS} times"
         return None
 
+    def computed_once(self, query: exp.Query) -> exp.Query:
+        # What comes out of a generator stays a column: no condition on it is moved to before it. A select may have one.
+        long = [node for node in query.selects if isinstance(node, exp.Alias) and is_long_step(node)]
+        if long and isinstance(query, exp.Select):
+            record = b.call("ARRAY", b.call("STRUCT", *(node.this for node in long)))
+            names = [b.identifier(node.alias) for node in long]
+            rest = [node for node in query.selects if node not in long]
+            query.set("expressions", [*rest, exp.Aliases(this=b.call("INLINE", record), expressions=names)])
+        return query
+
     # Whole numbers ----------------------------------------------------------------------------------------------
 
-    def quotient(self, dividend: exp.Expr, divisor: exp.Expr, magnitude: int) -> exp.Expr:
-        if magnitude <= NARROW:
-            return b.binary(exp.IntDiv, dividend, divisor)
-        least = _constant(divisor)
-        if magnitude // (least or 1) < 10**_QUOTIENT:
-            return self._direct(dividend, divisor)
-        # The quotient may have more digits than `/` holds: it is made of two, by long division.
-        limb = self.wide(self.constant(_LIMB))
-        high = self._direct(dividend, limb)
-        rest = b.add(
-            b.multiply(self.remainder(high.copy(), divisor, magnitude), limb), self.remainder(dividend, limb, magnitude)
-        )
-        long = b.add(b.multiply(self._direct(high, divisor), limb), self._direct(rest, divisor))
-        if least is not None:
-            return long
-        small = b.binary(exp.LT, divisor, self.wide(self.constant(WIDE // 10**_QUOTIENT + 1)))
-        return b.case([(small, long)], self._direct(dividend, divisor))
-
-    def _direct(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
-        """A quotient of at most 32 digits: of the dividend without the rest, so that it has no decimals to round."""
-        even = b.binary(exp.Sub, dividend, b.binary(exp.Mod, dividend.copy(), divisor.copy()))
-        return self.wide(exp.Div(this=b.wrapped(even), expression=b.wrapped(divisor), typed=True))
-
-    def total(self, node: exp.Expr, magnitude: int) -> exp.Expr:
-        return exp.Sum(this=node if magnitude <= NARROW else self.wide(node))
+    def narrow_quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
+        return b.binary(exp.IntDiv, dividend, divisor)
 
     def negate(self, node: exp.Expr) -> exp.Expr:
         return b.binary(exp.Sub, b.number(0), node)
@@ -87,28 +72,11 @@ class Spark(Dialect):
     # Numbers of events ------------------------------------------------------------------------------------------
 
     def decimal(self, whole: exp.Expr, scale: int, precision: int = 38) -> exp.Expr:
-        kind = f"DECIMAL({precision}, {scale})"
-        if scale == 0:
-            return b.cast(whole, kind)
         if precision + scale < 38:
-            step = b.cast(b.text(f"0.{'1'.rjust(scale, '0')}"), f"DECIMAL({scale}, {scale})")
-            return b.cast(b.multiply(b.cast(whole, f"DECIMAL({precision}, 0)"), step), kind)
+            return super().decimal(whole, scale, precision)
         # A product of so many digits would be rounded; a text is read exactly.
         digits = b.cast(self.wide(whole), "STRING")
-        return b.cast(b.call("CONCAT", digits, b.text(f"E-{scale}")), kind)
-
-    def unscaled(self, node: exp.Expr, precision: int, scale: int) -> exp.Expr:
-        kind = self.narrow if precision <= 18 else self.broad
-        if scale == 0:
-            return b.cast(node, kind)
-        step = b.cast(b.text(str(10**scale)), f"DECIMAL({scale + 1}, 0)")
-        digits = max(precision, scale)
-        if digits + scale + 2 <= 38:
-            return b.cast(b.multiply(b.cast(node, f"DECIMAL({digits}, {scale})"), step), kind)
-        rest = b.binary(exp.Mod, node, b.cast(b.number(1), "DECIMAL(1, 0)"))
-        whole = self.wide(b.binary(exp.Sub, node.copy(), rest))
-        part = b.multiply(b.cast(rest.copy(), f"DECIMAL({scale}, {scale})"), step.copy())
-        return b.add(b.multiply(whole, self.wide(step)), self.wide(part))
+        return b.cast(b.call("CONCAT", digits, b.text(f"E-{scale}")), self.decimal_type(precision, scale))
 
     def is_number(self, node: exp.Expr) -> exp.Expr:
         finite = b.binary(exp.LT, b.call("ABS", node), self.double("Infinity"))
@@ -151,12 +119,6 @@ class Spark(Dialect):
 
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("BTRIM", node, b.text(characters))
-
-
-def _constant(node: exp.Expr) -> int | None:
-    """The value of a whole constant; None for any other node."""
-    inner = node.this if isinstance(node, exp.Cast) else node
-    return int(inner.this) if isinstance(inner, exp.Literal) else None
 
 
 def _by(function: str, value: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
