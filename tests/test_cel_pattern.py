@@ -27,6 +27,9 @@ from meterspec.cel.pattern import matcher, parse_pattern, portable
         ("(?i)[a-c]", "[A-Ca-c]"),
         ("(?i)ks", "[Kk\u212a][Ss\u017f]"),
         ("(?i)[^a]", "[^Aa]"),
+        (r"(?i)\w", "[0-9A-Z_a-z\u017f\u212a]"),
+        (r"(?i)\W", "[^0-9A-Z_a-z\u017f\u212a]"),
+        ("(?i)[[:^lower:]1]", "[^A-Za-z\u017f\u212a]"),
         (r"\x41\x{1F600}", "A\U0001f600"),
         (r"\Aa\z", "^a$"),
         ("(a|b)c|d", "(?:a|b)c|d"),
@@ -66,8 +69,8 @@ def test_what_engines_read_differently_is_refused(pattern: str) -> None:
 
 PIECES = [
     *"ab0-_.é \n",
-    *(r"\d", r"\W", r"\s", r"\.", r"\n", "[a-c]", "[^a]", r"[\d.]", "[[:upper:]]", "^", "$", "|", "(", ")", "(?:"),
-    *("*", "+", "?", "*?", "{2}", "{1,3}", "]", "{", "(?i)", "(?s)", "K", "ſ"),
+    *(r"\d", r"\w", r"\W", r"\.", r"\n", "[a-c]", "[^a]", r"[\d.]", "[[:upper:]]", "^", "$", "|", "(", ")", "(?:"),
+    *(r"\s", "*", "+", "?", "*?", "{2}", "{1,3}", "]", "{", "(?i)", "(?s)", "K", "ſ"),
 ]
 TEXTS = st.text(alphabet="aAbB01kK\u212as\u017f-_. é\n]{[", max_size=12)
 

@@ -321,7 +321,7 @@ class Reader:
         if not character:
             raise self.problem("it ends with a backslash", start, start + 1, "write `\\\\` for the character")
         if character in SETS:
-            return SETS[character]
+            return self.known(SETS[character.lower()], negated=character.isupper())
         if character in ESCAPES:
             raise self.problem(ESCAPES[character], start, self.at)
         if character in SIMPLE:
@@ -357,7 +357,7 @@ class Reader:
                 break
             first = False
             found.extend(self.member())
-        ranges = self.folded(merged(found), start)
+        ranges = merged(found)
         if negated:
             ranges = inverse(ranges)
         if not ranges:
@@ -372,12 +372,12 @@ class Reader:
             self.at = named.end()
             if named[2] not in NAMED:
                 raise self.problem(f"there is no class `{named[0]}`", start, self.at)
-            return inverse(NAMED[named[2]]) if named[1] else NAMED[named[2]]
+            return self.known(NAMED[named[2]], negated=bool(named[1]))
         low = self.single()
         if low is None:
             return self.escaped(start)
         if not self.text.startswith("-", self.at) or self.text[self.at + 1 : self.at + 2] in ("", "]"):
-            return ((low, low),)
+            return self.folded(((low, low),), start)
         self.at += 1
         begin = self.at
         high = self.single()
@@ -385,7 +385,12 @@ class Reader:
             raise self.problem("a range ends with a class", start, begin + 2, "write `\\-` for the character")
         if high < low:
             raise self.problem(f"the range `{self.text[start : self.at]}` is the wrong way round", start, self.at)
-        return ((low, high),)
+        return self.folded(((low, high),), start)
+
+    def known(self, ranges: Ranges, *, negated: bool) -> Ranges:
+        """The characters of a class; where case does not matter, the other case is added before it is negated."""
+        folded = self.folded(ranges, self.at)
+        return inverse(folded) if negated else folded
 
     def single(self) -> int | None:
         """One character inside `[...]`; None, with its backslash read, where a class such as `\\d` stands."""
