@@ -712,10 +712,10 @@ def test_calendar_windows_before_1970() -> None:
         # Havana, 8 March 2026: 00:00 -05:00 does not exist; the day begins as 01:00 -04:00, at 05:00 UTC.
         ("America/Havana", "day", "2026-03-08 05:00:00", "2026-03-08 05:00", "2026-03-09 04:00", 23),
         ("America/Havana", "day", "2026-03-08 04:59:59", "2026-03-07 05:00", "2026-03-08 05:00", 24),
-        # 1 November 2026: 01:00 -04:00 goes back to 00:00 -05:00. The first midnight, 04:00 UTC, begins day and month.
-        ("America/Havana", "day", "2026-11-01 04:00:00", "2026-11-01 04:00", "2026-11-02 05:00", 25),
-        ("America/Havana", "month", "2026-11-01 04:00:00", "2026-11-01 04:00", "2026-12-01 05:00", 721),
-        ("America/Havana", "month", "2026-11-01 03:59:59", "2026-10-01 04:00", "2026-11-01 04:00", 744),
+        # 1 November 2020: 01:00 -04:00 goes back to 00:00 -05:00. The first midnight, 04:00 UTC, begins day and month.
+        ("America/Havana", "day", "2020-11-01 04:00:00", "2020-11-01 04:00", "2020-11-02 05:00", 25),
+        ("America/Havana", "month", "2020-11-01 04:00:00", "2020-11-01 04:00", "2020-12-01 05:00", 721),
+        ("America/Havana", "month", "2020-11-01 03:59:59", "2020-10-01 04:00", "2020-11-01 04:00", 744),
         # St. John's, 7 November 2010: 00:01 -02:30 goes back to 23:01 of the day before, which has ended all the same.
         ("America/St_Johns", "day", "2010-11-07 02:29:59", "2010-11-06 02:30", "2010-11-07 02:30", 24),
         ("America/St_Johns", "day", "2010-11-07 03:00:00", "2010-11-07 02:30", "2010-11-08 03:30", 25),
@@ -818,13 +818,17 @@ def test_supplied_cycles_are_the_customers_own() -> None:
         ("c1", at("2026-01-10"), at("2026-02-10")),
         ("c2", at("2025-12-15 08:00"), at("2026-01-15 08:00")),
     ]
-    # The first event is before every cycle of c1; c3 and the event of nobody have no cycle.
+    # The first event is before every cycle of c1; c3 and the event of nobody have no cycle: they count by the calendar.
     assert measured(meter(window=CYCLE), table, cycles=cycles) == [
         ("2025-12-15 08:00", "2026-01-15 08:00", "c2", "8", 1),
+        ("2026-01-01", "2026-02-01", "c1", "1", 1),
+        ("2026-01-01", "2026-02-01", "c3", "16", 1),
+        ("2026-01-01", "2026-02-01", None, "32", 1),
         ("2026-01-10", "2026-02-10", "c1", "6", 2),
     ]
     assert measured(meter(window=CYCLE, group_by=()), table, cycles=cycles) == [
         ("2025-12-15 08:00", "2026-01-15 08:00", "8", 1),
+        ("2026-01-01", "2026-02-01", "49", 3),
         ("2026-01-10", "2026-02-10", "6", 2),
     ]
 
@@ -989,7 +993,9 @@ def test_fill_with_supplied_cycles_and_with_a_range() -> None:
     cycles = [("c1", at(start), at(end)) for start, end in (("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-03-01"))]
     assert measured(meter(window=CYCLE), table, cycles=cycles, fill=True) == [
         ("2026-01-01", "2026-02-01", "c1", "1", 1),
+        ("2026-01-01", "2026-02-01", "c2", "0", 0),
         ("2026-02-01", "2026-03-01", "c1", "0", 0),
+        ("2026-02-01", "2026-03-01", "c2", "1", 1),
     ]
     assert measured(meter(), table, range=(at("2026-01-05"), at("2026-01-06")), fill=True) == [
         ("2026-01-05", "2026-01-06", "c1", "1", 1),

@@ -234,7 +234,7 @@ class _Questions:
         for view in views:
             select = select.with_(b.identifier(view.name), as_=view.select, copy=False)
         try:
-            return self.server.query(b.printed(select, self.dialect.printer))
+            return self.server.query(b.printed(self.dialect.adapted(select), self.dialect.printer))
         except self.server.errors() as error:
             tables = ", ".join(f"`{'.'.join(family.raw)}`" for family in self.program.families)
             hint = f"it reads {tables}; `meterspec compile --dialect {self.engine}` writes their DDL to inputs.sql"

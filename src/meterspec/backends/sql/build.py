@@ -197,9 +197,10 @@ def qualified(query: exp.Query) -> exp.Query:
     """A copy in which the columns of a select that reads one relation have the name of that relation."""
     found = query.copy()
     for select in found.find_all(exp.Select):
-        if select.args.get("joins"):
+        source = select.args.get("from_")
+        if source is None or select.args.get("joins"):
             continue
-        relation = identifier(select.args["from_"].this.alias_or_name)
+        relation = identifier(source.this.alias_or_name)
         for node in select.walk(prune=lambda node: isinstance(node, exp.From | exp.With)):
             if isinstance(node, exp.Column) and not node.table:
                 node.set("table", relation.copy())

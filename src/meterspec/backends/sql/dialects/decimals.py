@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from sqlglot import exp
@@ -32,16 +33,28 @@ class DecimalDialect(Dialect):
         least = constant_of(divisor)
         if magnitude // (least or 1) < 10**self.quotient_digits:
             return self.even_quotient(dividend, divisor)
-        # The quotient may have more digits than `/` holds: it is made of two, by long division.
-        limb = self.wide(self.constant(_LIMB))
-        high = self.even_quotient(dividend, limb)
-        left = b.multiply(self.remainder(high.copy(), divisor, magnitude), limb)
-        rest = b.add(left, self.remainder(dividend, limb, magnitude))
-        long = b.add(b.multiply(self.even_quotient(high, divisor), limb), self.even_quotient(rest, divisor))
         if least is not None:
-            return long
-        small = b.binary(exp.LT, divisor, self.wide(self.constant(WIDE // 10**self.quotient_digits + 1)))
-        return b.case([(small, long)], self.even_quotient(dividend, divisor))
+            return self.named_once(lambda one: self._long_quotient(one, divisor), dividend)
+        return self.named_once(self._any_quotient, dividend, divisor)
+
+    def named_once(self, function: Callable[..., exp.Expr], *operands: exp.Expr) -> exp.Expr:
+        """What a function makes of its operands, which it names many times, written so that each stands there once.
+
+        An engine that has no words for that gets them as often as they are named.
+        """
+        return function(*operands)
+
+    def _any_quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
+        small = b.binary(exp.LT, divisor, self.constant(WIDE // 10**self.quotient_digits + 1))
+        return b.case([(small, self._long_quotient(dividend, divisor))], self.even_quotient(dividend, divisor))
+
+    def _long_quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
+        """A quotient with more digits than `/` has room for, made of two by long division."""
+        limb = self.constant(_LIMB)
+        high = self.even_quotient(dividend, limb)
+        left = b.multiply(self.remainder(high.copy(), divisor, WIDE), limb)
+        rest = b.add(left, self.remainder(dividend, limb, WIDE))
+        return b.add(b.multiply(self.even_quotient(high, divisor), limb), self.even_quotient(rest, divisor))
 
     def even_quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
         """A quotient that `/` has room for: of the dividend without the rest, so that it has no decimals to round."""

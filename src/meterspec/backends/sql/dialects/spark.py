@@ -6,7 +6,7 @@ None of them is used on numbers that can be so large. In ANSI mode, the default,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from sqlglot import exp
@@ -21,6 +21,8 @@ from meterspec.ir import FieldType
 
 __all__ = ["Spark"]
 
+_SHORT = 12
+"""The most nodes of an operand that is rather written out again than given a name."""
 _REPEATS = 16
 """How often a pattern may repeat a group: Java searches by recursion, so a long text would exhaust its stack."""
 
@@ -62,6 +64,18 @@ class Spark(DecimalDialect):
 
     def narrow_quotient(self, dividend: exp.Expr, divisor: exp.Expr) -> exp.Expr:
         return b.binary(exp.IntDiv, dividend, divisor)
+
+    def named_once(self, function: Callable[..., exp.Expr], *operands: exp.Expr) -> exp.Expr:
+        if all(len(list(node.walk())) <= _SHORT for node in operands):
+            return function(*operands)
+        # Spark has no LET, but it has functions of one record: an array of one is transformed.
+        names = [f"operand_{number}" for number in range(1, len(operands) + 1)]
+        record = b.call("STRUCT", *map(b.named, operands, names))
+        body = function(*(b.column(name, "operands") for name in names))
+        transformed = b.call(
+            "TRANSFORM", b.call("ARRAY", record), exp.Lambda(this=body, expressions=[b.identifier("operands")])
+        )
+        return b.call("ELEMENT_AT", transformed, b.number(1))
 
     def negate(self, node: exp.Expr) -> exp.Expr:
         return b.binary(exp.Sub, b.number(0), node)
