@@ -108,6 +108,8 @@ class BigQuery(Dialect):
             expressions=[b.call("GENERATE_ARRAY", low, high)],
             alias=exp.TableAlias(columns=[b.identifier(name)]),
         )
+        if not rows.is_star:  # which has the numbers among all columns
+            rows = rows.select(b.column(name), append=True, copy=False)
         return rows.join(numbers, join_type="cross", copy=False)
 
     # Texts ------------------------------------------------------------------------------------------------------
