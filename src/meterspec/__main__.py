@@ -16,9 +16,10 @@ def main() -> None:
         sys.stdout.write(f"meterspec {__version__}\n")
         return
     if arguments[:1] in (["validate"], ["fmt"]) and not any(argument.startswith("-") for argument in arguments[1:]):
-        from meterspec import commands  # noqa: PLC0415 - pre-commit runs these: no option parser
+        from meterspec.commands import specs  # noqa: PLC0415 - pre-commit runs these: no option parser
+        from meterspec.commands.shared import guarded  # noqa: PLC0415
 
-        commands.guarded(commands.fmt if arguments[0] == "fmt" else commands.validate, arguments[1:])
+        guarded(specs.fmt if arguments[0] == "fmt" else specs.validate, arguments[1:])
     from meterspec.cli import app  # noqa: PLC0415
 
     app()

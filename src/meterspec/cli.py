@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from meterspec import __version__, commands
+from meterspec import __version__
+from meterspec.commands.shared import guarded
 from meterspec.pipeline import TARGETS
 
 __all__ = ["app"]
@@ -133,9 +134,11 @@ def validate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only, no summary.")] = False,
 ) -> None:
     """Print every diagnostic of a spec."""
+    from meterspec.commands import specs  # noqa: PLC0415
+
     chosen = format.value if format else None
     rules = _split(select), _split(ignore)
-    commands.guarded(commands.validate, paths or [], chosen, strict, quiet, *rules, fix, diff)
+    guarded(specs.validate, paths or [], chosen, strict, quiet, *rules, fix, diff)
 
 
 @app.command(epilog=_examples("meterspec fmt", "meterspec fmt specs/ --check --diff"))
@@ -145,7 +148,9 @@ def fmt(
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; exit 1 and show what would change.")] = False,
 ) -> None:
     """Give specs their canonical layout; comments and values stay."""
-    commands.guarded(commands.fmt, paths or [], check, diff)
+    from meterspec.commands import specs  # noqa: PLC0415
+
+    guarded(specs.fmt, paths or [], check, diff)
 
 
 @app.command("compile", epilog=_examples("meterspec compile --out build", "meterspec compile --out build --check"))
@@ -162,9 +167,11 @@ def compile_(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
+    from meterspec.commands import compiling  # noqa: PLC0415
+
     targets = target.split(",") if target else list(TARGETS)
     grain = rollup.value if rollup is not None else None
-    commands.guarded(commands.compile_, paths or [], out, targets, dialect.split(","), check, grain)
+    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain)
 
 
 @app.command(
@@ -225,11 +232,13 @@ def run(
     threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
     """Compute every meter on event files, or where the events are."""
+    from meterspec.commands import counting  # noqa: PLC0415
+
     windows = (as_of, (start, end), between, fill)
     options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads)
     if engine is not Engine.DUCKDB:
-        commands.guarded(commands.run_on, paths or [], engine.value, dsn, meter or [], *windows, *options)
-    commands.guarded(commands.run, paths or [], events or [], meter or [], *windows, *options)
+        guarded(counting.run_on, paths or [], engine.value, dsn, meter or [], *windows, *options)
+    guarded(counting.run, paths or [], events or [], meter or [], *windows, *options)
 
 
 @app.command(
@@ -247,7 +256,9 @@ def invoice(
     format: Annotated[TableFormat, typer.Option(help="How invoices are printed.")] = TableFormat.TABLE,
 ) -> None:
     """Price what customers used, by period."""
-    commands.guarded(commands.invoice, paths or [], events, customer, (start, end), format.value)
+    from meterspec.commands import billing  # noqa: PLC0415
+
+    guarded(billing.invoice, paths or [], events, customer, (start, end), format.value)
 
 
 @app.command(
@@ -270,7 +281,9 @@ def seal(
     threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
     """Append event files to a store where each event is once; `--events DIR` reads it."""
-    commands.guarded(commands.seal, events, into, spec or [], format.value, threads)
+    from meterspec.commands import counting  # noqa: PLC0415
+
+    guarded(counting.seal, events, into, spec or [], format.value, threads)
 
 
 @app.command(
@@ -287,12 +300,14 @@ def price(
     format: Annotated[TableFormat, typer.Option(help="How the lines are printed.")] = TableFormat.TABLE,
 ) -> None:
     """Price a quantity of one meter, line by line."""
+    from meterspec.commands import billing  # noqa: PLC0415
+
     if len(arguments) < 2:
         raise typer.BadParameter("write a meter and a quantity: `meterspec price METER QUANTITY`")
     unknown = next((a for a in arguments if a.startswith("-") and not a[1:2].isdigit() and a != "-"), None)
     if unknown is not None:
         raise typer.BadParameter(f"there is no option `{unknown}`")
-    commands.guarded(commands.price, arguments, match or [], format.value)
+    guarded(billing.price, arguments, match or [], format.value)
 
 
 @app.command(
@@ -307,7 +322,9 @@ def diff(
     ] = None,
 ) -> None:
     """Say what the changes between two specs mean."""
-    commands.guarded(commands.diff, base, head, format.value, fail_on.value if fail_on else None)
+    from meterspec.commands import changes  # noqa: PLC0415
+
+    guarded(changes.diff, base, head, format.value, fail_on.value if fail_on else None)
 
 
 @app.command(epilog=_examples("meterspec explain MS201", "meterspec explain agent-hours"))
@@ -316,7 +333,9 @@ def explain(
     paths: Paths = None,
 ) -> None:
     """Explain a diagnostic, or how a meter's number comes about."""
-    commands.guarded(commands.explain, subject, paths or [])
+    from meterspec.commands import pages  # noqa: PLC0415
+
+    guarded(pages.explain, subject, paths or [])
 
 
 @app.command(epilog=_examples("meterspec test", "meterspec test specs/ --format json"))
@@ -325,7 +344,9 @@ def test(
     format: Annotated[TableFormat, typer.Option(help="How outcomes are printed.")] = TableFormat.TABLE,
 ) -> None:
     """Run the examples inside the spec."""
-    commands.guarded(commands.test, paths or [], format.value)
+    from meterspec.commands import examples  # noqa: PLC0415
+
+    guarded(examples.test, paths or [], format.value)
 
 
 @app.command(epilog=_examples("meterspec init", "meterspec init metering"))
@@ -333,7 +354,9 @@ def init(
     folder: Annotated[str, typer.Argument(metavar="[DIR]", help="The folder; it may exist.")] = ".",
 ) -> None:
     """Write a starter spec, sample events, a CI job and a pre-commit entry."""
-    commands.guarded(commands.init, folder)
+    from meterspec.commands import pages  # noqa: PLC0415
+
+    guarded(pages.init, folder)
 
 
 @app.command(
@@ -346,7 +369,9 @@ def schema(
     family: Annotated[str | None, typer.Option(metavar="NAME", help="The events of this family instead.")] = None,
 ) -> None:
     """Print the JSON Schema of the spec language, or of a family's events."""
-    commands.guarded(commands.schema, paths or [], family)
+    from meterspec.commands import pages  # noqa: PLC0415
+
+    guarded(pages.schema, paths or [], family)
 
 
 @app.command(
@@ -357,5 +382,7 @@ def schema(
 )
 def completions(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
     """Print the completion script of a shell."""
+    from meterspec.commands import pages  # noqa: PLC0415
+
     program = typer.main.get_command(app)
-    commands.guarded(commands.completions, shell.value, program)
+    guarded(pages.completions, shell.value, program)

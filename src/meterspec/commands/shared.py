@@ -1,0 +1,182 @@
+"""What every command shares: its end and exit code, its arguments, and words that several print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
+from meterspec.pipeline import load
+from meterspec.project import SpecFile
+from meterspec.render import Palette, concise, full, instant, order, plain, summary
+
+if TYPE_CHECKING:
+    from meterspec.ir import Meter, Program, Scalar
+
+__all__ = [
+    "BAD_ARGUMENT",
+    "CLEAN",
+    "FAILED",
+    "FINDINGS",
+    "NO_SUCH_METER",
+    "Exit",
+    "counted",
+    "day",
+    "guarded",
+    "instant_argument",
+    "meter_of",
+    "one_of",
+    "palette_of",
+    "program_of",
+    "scalar_json",
+    "scalar_text",
+    "stop_on_errors",
+    "write_diagnostics",
+]
+
+BAD_ARGUMENT = Rule(
+    code="MS005",
+    slug="bad-argument",
+    title="An argument of a command that cannot be used",
+    message="{argument} cannot be `{value}`{reason}",
+    why="The command cannot guess what was meant.",
+)
+
+NO_SUCH_METER = Rule(
+    code="MS006",
+    slug="no-such-meter",
+    title="A meter that the spec does not declare",
+    message="the spec declares no meter `{meter}`",
+    why="A command works on one program, and this meter is not in it.",
+)
+
+CLEAN, FINDINGS, FAILED = 0, 1, 2
+
+
+class Exit(Exception):  # noqa: N818 - the end of a command, not an error of it
+    """Ends a command with an exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def guarded(command: Callable[..., None], *arguments: object, **options: object) -> NoReturn:
+    """Runs a command to its exit code; what keeps it from its job is one diagnostic and exit code 2."""
+    # Half the time of a large project would go into collecting cycles that a short-lived process never has.
+    import gc  # noqa: PLC0415
+
+    gc.disable()
+    if isinstance(sys.stdout, TextIOWrapper):  # documents are UTF-8 wherever they go, and a name of odd bytes is shown
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        command(*arguments, **options)
+        sys.stdout.flush()
+        code = CLEAN
+    except Exit as end:
+        code = end.code
+    except Failure as failure:
+        sys.stderr.write(full(failure.diagnostic, palette_of(sys.stderr)))
+        code = FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = CLEAN
+    except OSError as error:  # a full disk below standard output
+        from meterspec.artifacts import CANNOT_WRITE  # noqa: PLC0415
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unwritten = Failure(CANNOT_WRITE, path="standard output", reason=error.strerror or error)
+        sys.stderr.write(full(unwritten.diagnostic, palette_of(sys.stderr)))
+        code = FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        code = 130
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def program_of(files: Sequence[SpecFile]) -> tuple[Program, Diagnostics]:
+    """The program of a spec; its errors end the command, its warnings are for `validate`."""
+    out = Diagnostics()
+    program = load(files, out)
+    stop_on_errors(out)
+    assert program is not None
+    return program, Diagnostics()
+
+
+def stop_on_errors(out: Diagnostics) -> None:
+    errors = [diagnostic for diagnostic in order(out) if diagnostic.severity is Severity.ERROR]
+    if errors:
+        write_diagnostics(errors, sys.stderr)
+        sys.stderr.write(f"{summary(errors)}\n")
+        raise Exit(FINDINGS)
+
+
+def write_diagnostics(found: Sequence[Diagnostic], stream: TextIO, format: str = "full") -> None:
+    palette = palette_of(stream)
+    for diagnostic in found:
+        stream.write(concise(diagnostic) if format == "concise" else full(diagnostic, palette) + "\n")
+
+
+def palette_of(stream: TextIO) -> Palette:
+    """Colour on a terminal, unless `NO_COLOR` says no; anywhere, where `FORCE_COLOR` says so."""
+    if os.environ.get("NO_COLOR"):
+        return Palette()
+    if os.environ.get("FORCE_COLOR"):
+        return Palette(colour=True)
+    return Palette(colour=stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def one_of(argument: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        hint = did_you_mean(value, known) or f"write one of {', '.join(known)}"
+        raise Failure(BAD_ARGUMENT, argument=argument, value=value, reason="", hint=hint)
+
+
+def meter_of(program: Program, name: str) -> Meter:
+    try:
+        return program.meter(name)
+    except KeyError:
+        names = [meter.name for meter in program.meters]
+        hint = did_you_mean(name, names) or f"its meters are {', '.join(names)}"
+        raise Failure(NO_SUCH_METER, meter=name, hint=hint) from None
+
+
+def instant_argument(argument: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write a date, or a date and a time: 2026-02-01, 2026-02-01T00:00:00Z"
+        raise Failure(BAD_ARGUMENT, argument=argument, value=text, reason="", hint=hint) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def day(moment: datetime | None) -> str:
+    """An instant as short as it can be said."""
+    if moment is None:
+        return "ever"
+    text = instant(moment)
+    return text.removesuffix("T00:00:00Z")
+
+
+def scalar_json(value: Scalar) -> object:
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+def scalar_text(value: Scalar) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value) if isinstance(value, Decimal) else str(value)
