@@ -142,6 +142,7 @@ MONTHS = (
     "WHEN event_time < TIMESTAMPTZ '2026-04-01' THEN 3 END"
 )
 """The same by comparison with constants, for someone who knows the months of the events beforehand."""
+HAND_WRITTEN_WAYS = {"hand-written SQL, one pass": MONTH, "the same, its months known": MONTHS}
 
 
 def hand_written(path: Path, threads: int, *, month: str = MONTH, fused: bool = True) -> Callable[[], Answer]:
@@ -241,8 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = Path(folder) / "events.parquet"
         generate(path, options.events)
         ways: dict[str, Callable[[], Answer]] = {
-            "hand-written SQL, one pass": hand_written(path, options.threads),
-            "the same, its months known": hand_written(path, options.threads, month=MONTHS),
+            **{name: hand_written(path, options.threads, month=month) for name, month in HAND_WRITTEN_WAYS.items()},
             "meterspec": compiled(path, made, options.threads),
             "hand-written SQL, ten queries": hand_written(path, options.threads, fused=False),
         }
@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(answer != answers[0] for answer in answers):
         sys.stderr.write("the answers differ\n")
         return 2
-    base = found["hand-written SQL, one pass"][0]
+    base = min(seconds for name, (seconds, _) in found.items() if name in HAND_WRITTEN_WAYS)
     for name, (seconds, _) in found.items():
         sys.stdout.write(f"{name:32} {seconds:8.2f} s {seconds / base:8.2f} x\n")
     rate = ledger(20_000)

@@ -9,34 +9,18 @@ WITH "located" AS (
     "customer_id" AS "meterspec_customer",
     "context_tokens" AS "total_1",
     1 AS "events_1",
-    "generated_tokens" AS "total_2",
-    1 AS "events_2"
+    "generated_tokens" AS "total_2"
   FROM "llm_inference"
 ), "on_grid" AS (
   SELECT
     *,
     ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
   FROM "located"
-), "on_grid_2" AS (
-  SELECT
-    *,
-    (4 * "meterspec_window_place" + 3) // 146097 AS "meterspec_window_place_century"
-  FROM "on_grid"
-), "on_grid_3" AS (
-  SELECT
-    *,
-    "meterspec_window_place" - ((146097 * "meterspec_window_place_century") // 4) AS "meterspec_window_place_rest"
-  FROM "on_grid_2"
-), "on_grid_4" AS (
-  SELECT
-    *,
-    (4 * "meterspec_window_place_rest" + 3) // 1461 AS "meterspec_window_place_year"
-  FROM "on_grid_3"
 ), "numbered" AS (
   SELECT
     *,
-    12 * (100 * "meterspec_window_place_century" + "meterspec_window_place_year") + ((5 * ("meterspec_window_place_rest" - ((1461 * "meterspec_window_place_year") // 4)) + 2) // 153) + 2 AS "meterspec_window"
-  FROM "on_grid_4"
+    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) - 1 AS "meterspec_window"
+  FROM "on_grid"
 ), "begun" AS (
   SELECT
     *,
@@ -60,7 +44,6 @@ WITH "located" AS (
     "bounded"."total_1",
     "bounded"."events_1",
     "bounded"."total_2",
-    "bounded"."events_2",
     COALESCE("billing_cycles"."meterspec_cycle_start", "bounded"."meterspec_start") AS "meterspec_start",
     COALESCE("billing_cycles"."meterspec_cycle_end", "bounded"."meterspec_end") AS "meterspec_end"
   FROM "bounded"
@@ -81,8 +64,7 @@ WITH "located" AS (
     "customer_id",
     SUM("total_1") AS "total_1",
     COUNT("events_1") AS "events_1",
-    SUM("total_2") AS "total_2",
-    COUNT("events_2") AS "events_2"
+    SUM("total_2") AS "total_2"
   FROM "placed"
   GROUP BY
     "meterspec_start",
@@ -95,8 +77,7 @@ SELECT
   "customer_id",
   "total_1",
   "events_1",
-  "total_2",
-  "events_2"
+  "total_2"
 FROM "totals";
 
 -- Totals of `llm-requests`.
@@ -169,10 +150,10 @@ SELECT
   "window_end",
   "customer_id",
   CAST(CAST(CAST("total_2" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
-  "events_2" AS "events"
+  "events_1" AS "events"
 FROM "meterspec_scan_56eaa76158"
 WHERE
-  "events_2" > 0;
+  "events_1" > 0;
 
 -- Requests an hour, for capacity planning; nobody pays for it.
 CREATE OR REPLACE VIEW "llm_requests" AS

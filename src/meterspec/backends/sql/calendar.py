@@ -284,6 +284,8 @@ class Days(Grid):
                 return [("window", day)]
             case CalendarUnit.WEEK:
                 return [("window", calendar.div(calendar.plus(day, 2), 7))]
+            case unit if (month := self.calendar.dialect.month(calendar.plus(day, -_EPOCH_DAY))) is not None:
+                return [("window", calendar.div(month, _MONTHS[unit]))]
             case unit:
                 century, rest, year = (b.column(f"{coordinate}_{name}") for name in ("century", "rest", "year"))
                 months = calendar.div(calendar.month_of(century, rest, year), _MONTHS[unit])

@@ -1,14 +1,14 @@
 """Scans: one pass over the events that counts every meter with the same families, window and dimensions.
 
 A scan is a wide view. Its rows are windows and groups; each meter has two columns in it, the total of its whole
-numbers and how many events it kept. Engines leave out the columns that nobody asks for, so a meter's own thin view
-costs what it would cost alone, and all meters together cost one pass.
+numbers and how many events it kept, and meters that count the same share them. Engines leave out the columns that
+nobody asks for, so a meter's own thin view costs what it would cost alone, and all meters together cost one pass.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import assert_never
@@ -84,8 +84,10 @@ class Scan:
     name: str
     meters: tuple[Meter, ...]
     window: Window | Between
-    grain: CalendarUnit | None = None
+    grain: CalendarUnit | None
     """The unit that the events are added up to first, in a rollup; None where the scan reads the events."""
+    columns: Mapping[str, tuple[str, str]]
+    """Of each meter by name the columns of its total and of how many events it kept; one column may be of several."""
 
     @property
     def group_by(self) -> tuple[str, ...]:
@@ -103,11 +105,11 @@ class Scan:
 
     def total(self, meter: Meter) -> str:
         """The column of a meter's total; a COUNT has none, its events are its total."""
-        return f"total_{self.meters.index(meter) + 1}"
+        return self.columns[meter.name][0]
 
     def events(self, meter: Meter) -> str:
         """The column of how many events a meter kept."""
-        return f"events_{self.meters.index(meter) + 1}"
+        return self.columns[meter.name][1]
 
 
 def scans(
@@ -135,9 +137,23 @@ def scans(
             tuple(members),
             between or members[0].window,
             grain if rolled else None,
+            _columns_of(members),
         )
         for (key, rolled), members in together.items()
     ]
+
+
+def _columns_of(meters: Sequence[Meter]) -> dict[str, tuple[str, str]]:
+    """The columns of meters in their scan: those of the same filter count the same events, and a total is made once."""
+    counted: dict[Expr | None, int] = {}
+    added: dict[tuple[Expr | None, Function, Expr | None], int] = {}
+    columns = {}
+    for meter in meters:
+        assert meter.aggregate is not None
+        function = Function.SUM if meter.aggregate.function is Function.AVG else meter.aggregate.function
+        total = added.setdefault((meter.filter, function, meter.aggregate.value), len(added) + 1)
+        columns[meter.name] = (f"total_{total}", f"events_{counted.setdefault(meter.filter, len(counted) + 1)}")
+    return columns
 
 
 _ADDED_UP = {Function.COUNT, Function.SUM, Function.AVG, Function.MIN, Function.MAX}
@@ -266,8 +282,8 @@ class _Scanner:
         return self._finished(exp.select(*map(b.column, [_TIME, *self.groups, *self._columns()])).from_(b.table(begun)))
 
     def _columns(self) -> list[str]:
-        """The columns of every meter."""
-        return [name for meter in self.scan.meters for name in self._columns_of(meter)]
+        """The columns of every meter, each once."""
+        return list(dict.fromkeys(name for meter in self.scan.meters for name in self._columns_of(meter)))
 
     def _columns_of(self, meter: Meter) -> list[str]:
         own = [] if _function(meter) is Function.COUNT else [self.scan.total(meter)]
@@ -316,9 +332,10 @@ class _Scanner:
                 columns.append(b.named(b.number(rank), _RANK))
         filters = {meter.filter for meter in self.scan.meters}
         shared = next(iter(filters)) if len(filters) == 1 and not self.fill else None
+        values: dict[str, exp.Expr] = {}
         for meter in self.scan.meters:
-            columns += self._value_columns(meter, None if shared is not None else meter.filter)
-        select = exp.select(*columns)
+            values |= self._value_columns(meter, None if shared is not None else meter.filter, values)
+        select = exp.select(*columns, *(b.named(node, name) for name, node in values.items()))
         if shared is not None:
             select = select.where(self.lowering.condition(shared), copy=False)
         events: exp.Table | exp.Subquery = b.table(family.sql_name)
@@ -327,13 +344,16 @@ class _Scanner:
             events = exp.select(exp.Star(), *clocks).from_(events).subquery(b.identifier("clocks"))
         return select.from_(events, copy=False)
 
-    def _value_columns(self, meter: Meter, condition: Expr | None) -> list[exp.Expr]:
-        """A meter's value and a 1, both null for events that it does not keep."""
+    def _value_columns(self, meter: Meter, condition: Expr | None, known: Container[str]) -> dict[str, exp.Expr]:
+        """A meter's value and a 1, both null for events that it does not keep; only the columns not yet known."""
         assert meter.aggregate is not None
-        found: list[exp.Expr] = []
-        if meter.aggregate.function is not Function.COUNT:
-            found.append(b.named(self._kept(condition, self._value(meter.aggregate)), self.scan.total(meter)))
-        return [*found, b.named(self._kept(condition, b.number(1)), self.scan.events(meter))]
+        found: dict[str, exp.Expr] = {}
+        total, events = self.scan.total(meter), self.scan.events(meter)
+        if meter.aggregate.function is not Function.COUNT and total not in known:
+            found[total] = self._kept(condition, self._value(meter.aggregate))
+        if events not in known:
+            found[events] = self._kept(condition, b.number(1))
+        return found
 
     def _kept(self, condition: Expr | None, value: exp.Expr) -> exp.Expr:
         return value if condition is None else b.case([(self.lowering.condition(condition), value)])
@@ -346,14 +366,15 @@ class _Scanner:
 
     def _aggregates(self, *, merge: bool) -> list[exp.Expr]:
         """The aggregates of every meter over its columns; with `merge` these hold totals already."""
-        found: list[exp.Expr] = []
+        found: dict[str, exp.Expr] = {}
         for meter in self.scan.meters:
-            if _function(meter) is not Function.COUNT:
-                found.append(b.named(self._total(meter), self.scan.total(meter)))
-            name = self.scan.events(meter)
-            counted = self.dialect.total(b.column(name), NARROW) if merge else exp.Count(this=b.column(name))
-            found.append(b.named(counted, name))
-        return found
+            total, events = self.scan.total(meter), self.scan.events(meter)
+            if _function(meter) is not Function.COUNT and total not in found:
+                found[total] = self._total(meter)
+            if events not in found:
+                counted = self.dialect.total(b.column(events), NARROW) if merge else exp.Count(this=b.column(events))
+                found[events] = counted
+        return [b.named(node, name) for name, node in found.items()]
 
     def _total(self, meter: Meter) -> exp.Expr:
         function, value = _function(meter), b.column(self.scan.total(meter))
