@@ -47,6 +47,7 @@ from meterspec.store.tables import (
     id_hash,
     live,
     quoted,
+    rows_at,
     stored_fields,
     superseded_name,
 )
@@ -248,11 +249,14 @@ class _Batch:
         fields = fields_of(self.family)
         run(f"CREATE TEMP TABLE hashes AS SELECT {key} FROM batch WHERE {_VALID}")
         define_superseded(self.connection, self.family, self.holding, self.folder)
-        known = live(self.family, self.holding, self.folder, places=True)
+        sealed = live(self.family, self.holding, self.folder, places=True)
         run(
-            f"CREATE TEMP TABLE known AS SELECT {fields}, {key}, {file}, {row} FROM ({known}) "
+            f"CREATE TEMP TABLE places AS SELECT {file}, {row} FROM ({sealed}) "
             f"WHERE {key} IN (SELECT {key} FROM hashes)"
         )
+        files = {name for (name,) in run(f"SELECT DISTINCT {file} FROM places").fetchall()}
+        known = rows_at(self.family, self.holding, self.folder, "places", files)
+        run(f"CREATE TEMP TABLE known AS SELECT {fields}, {key}, {file}, {row} FROM ({known})")
         run(
             f"CREATE TEMP TABLE contested AS SELECT {fields}, {key}, NULL::VARCHAR AS {file}, NULL::BIGINT AS {row} "
             f"FROM batch WHERE {_VALID} AND {key} IN "

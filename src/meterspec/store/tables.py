@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ __all__ = [
     "live",
     "quoted",
     "rejects",
+    "rows_at",
     "stored_fields",
     "superseded_name",
     "text",
@@ -129,6 +131,24 @@ def live(family: Family, holding: Holding, folder: Path, *, places: bool = False
             columns += [f"NULL::UBIGINT AS {quoted(HASH)}", f"NULL::VARCHAR AS {file}", f"NULL::BIGINT AS {row}"]
         parts.append(f"SELECT {', '.join(columns)} WHERE false")
     return " UNION ALL ".join(parts)
+
+
+def rows_at(family: Family, holding: Holding, folder: Path, places: str, files: Collection[str]) -> str:
+    """The rows of some event files that stand where a table of places says, in the form of `live` with places.
+
+    Each file is read on its own: what the engine knows of its row numbers lets it pass over the rest of the file.
+    """
+    file, row = quoted(DEAD_FILE), quoted(DEAD_ROW)
+    parts = []
+    for one in holding.of(Kind.EVENTS):
+        if one.path not in files:
+            continue
+        columns = [_column(field, set(holding.schemas[one.schema].names)) for field in family.fields]
+        columns += [quoted(HASH), f"{text(one.path)} AS {file}", f"file_row_number AS {row}"]
+        numbers = f"SELECT {row} FROM {places} WHERE {file} = {text(one.path)}"
+        source = files_in(folder, [one], ", file_row_number = true")
+        parts.append(f"SELECT {', '.join(columns)} FROM {source} WHERE file_row_number IN ({numbers})")
+    return " UNION ALL ".join(parts) or live(family, replace(holding, files=()), folder, places=True)
 
 
 def rejects(family: Family, holding: Holding, folder: Path) -> str:
