@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+from sqlglot import exp
 
 from meterspec.backends import sql
 from meterspec.backends.sql import build as b
@@ -210,6 +211,53 @@ def clickhouse_fused(path: Path) -> Callable[[], Answer]:
     return compute
 
 
+def compiled_scan(path: Path, made: Program, engine: str, source: str) -> str:
+    """The compiled scan for another engine, on a file."""
+    dialect, (family,) = sql.DIALECTS[engine], made.families
+    (scan,) = sql.scans(made, made.meters)
+    fields = exp.select(*(b.column(field.name) for field in family.fields)).from_(b.table("events_file"))
+    view = sql.scan_view(made, scan, dialect)
+    select = exp.select(exp.Star()).from_(b.table(view.name))
+    for name, query in ((family.sql_name, fields), (view.name, view.select)):
+        select = select.with_(b.identifier(name), as_=query)
+    text = b.printed(dialect.adapted(select), dialect.printer)
+    table = b.printed(b.table("events_file"), dialect.printer)
+    return text.replace(f"FROM {table}", f"FROM {source.format(path=path)} AS {table}")
+
+
+def clickhouse_compiled(path: Path, made: Program) -> Callable[[], Answer]:
+    import chdb  # noqa: PLC0415 - a peer, which may be absent
+
+    query = compiled_scan(path, made, "clickhouse", "file('{path}', 'Parquet')") + " FORMAT Null"
+
+    def compute() -> Answer:
+        chdb.query(query)
+        return {}
+
+    return compute
+
+
+def spark_ways(path: Path, made: Program, threads: int) -> dict[str, Callable[[], Answer]]:
+    """SQL by hand and the compiled scan on Spark, in one session that has started."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - a peer, which may be absent
+
+    builder = SparkSession.builder.master(f"local[{threads}]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.sql.session.timeZone", "UTC").config("spark.driver.memory", "4g")
+    session = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    columns = ", ".join(f"{text} AS `{name}`" for name, text in HAND_WRITTEN.items())
+    by_hand = f"SELECT {columns} FROM parquet.`{path}` GROUP BY date_trunc('month', event_time), customer_id"
+    compiled = compiled_scan(path, made, "spark", "parquet.`{path}`")
+
+    def running(query: str) -> Callable[[], Answer]:
+        def compute() -> Answer:
+            session.sql(query).write.format("noop").mode("overwrite").save()
+            return {}
+
+        return compute
+
+    return {"Spark, one pass": running(by_hand), "meterspec on Spark": running(compiled)}
+
+
 def ledger(events: int) -> float:
     """Events a second of the ledger pattern: one database call an event, committed each time."""
     with TemporaryDirectory() as folder, sqlite3.connect(f"{folder}/ledger.db", isolation_level=None) as connection:
@@ -236,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--spark", action="store_true", help="Spark as well, in this process")
     options = parser.parse_args(arguments)
     made = program()
     with TemporaryDirectory(prefix="meterspec-benchmarks-") as folder:
@@ -246,11 +295,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "meterspec": compiled(path, made, options.threads),
             "hand-written SQL, ten queries": hand_written(path, options.threads, fused=False),
         }
-        for name, peer in (("polars, one pass", polars_fused), ("ClickHouse, one pass", clickhouse_fused)):
+        peers: dict[str, Callable[[], Callable[[], Answer]]] = {
+            "polars, one pass": lambda: polars_fused(path),
+            "ClickHouse, one pass": lambda: clickhouse_fused(path),
+            "meterspec on ClickHouse": lambda: clickhouse_compiled(path, made),
+        }
+        for name, peer in peers.items():
             try:
-                ways[name] = peer(path)
+                ways[name] = peer()
             except ImportError as error:
                 sys.stderr.write(f"{name} is left out: {error}\n")
+        if options.spark:
+            ways |= spark_ways(path, made, options.threads)
         found = {name: least(compute, options.turns) for name, compute in ways.items()}
     answers = [answer for _, answer in found.values() if answer]
     if any(answer != answers[0] for answer in answers):

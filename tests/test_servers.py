@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -130,6 +130,31 @@ def test_a_server_gives_what_the_embedded_engine_gives(served: tuple[Engine, Ser
         assert found.as_of == wanted.as_of
 
 
+def test_files_take_the_place_of_a_raw_table_where_the_engine_reads_them(
+    served: tuple[Engine, Server], tmp_path: Path
+) -> None:
+    engine, server = served
+    made, draw = program(), random.Random(6)
+    (family,) = made.families
+    files = {family.name: [str(tmp_path / "rows.parquet")]}
+    if engine.name != "spark":
+        with pytest.raises(Failure) as failure:
+            run_on(engine.name, server, made, Diagnostics(), files=files)
+        assert (failure.value.diagnostic.code, "leave `--events` out" in str(failure.value.diagnostic.hint)) == (
+            "MS018",
+            True,
+        )
+        return
+    load(engine, made, [row for _, row in raw_rows(family, [event(draw) for _ in range(50)])])
+    engine.execute(f"INSERT OVERWRITE DIRECTORY '{files[family.name][0]}' USING parquet SELECT * FROM raw_test_event")
+    from_table = run_on(engine.name, server, made, Diagnostics())
+    from_files = run_on(engine.name, server, made, Diagnostics(), files=files)
+    assert from_files == from_table and from_files.results
+    with pytest.raises(Failure) as failure:
+        run_on(engine.name, server, made, Diagnostics(), files={family.name: [str(tmp_path / "absent")]})
+    assert failure.value.diagnostic.code == "MS701"
+
+
 def test_no_events_is_no_result(served: tuple[Engine, Server]) -> None:
     engine, server = served
     made = program()
@@ -163,6 +188,9 @@ def test_a_long_spec_is_refused_by_name_before_the_server_is_asked() -> None:
 
         def errors(self) -> tuple[type[Exception], ...]:
             return ()
+
+        def read(self, table: str, paths: Sequence[str]) -> None:
+            raise AssertionError(table)
 
         def close(self) -> None: ...
 

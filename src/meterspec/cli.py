@@ -237,7 +237,7 @@ def run(
     windows = (as_of, (start, end), between, fill)
     options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads)
     if engine is not Engine.DUCKDB:
-        guarded(counting.run_on, paths or [], engine.value, dsn, meter or [], *windows, *options)
+        guarded(counting.run_on, paths or [], engine.value, dsn, events or [], meter or [], *windows, *options)
     guarded(counting.run, paths or [], events or [], meter or [], *windows, *options)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -34,6 +34,7 @@ from meterspec.backends.sql import (
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.diagnostics import Diagnostics, Failure, Rule
+from meterspec.events import UNREADABLE
 from meterspec.ir import Family, Meter, Program, RatioSource
 from meterspec.run import Quality, Result, Run, instant_of, micros_of
 
@@ -61,6 +62,14 @@ ENGINE_REFUSED = Rule(
     why="The raw tables have to be there, under the names and with the types that `inputs.sql` declares.",
 )
 
+NO_FILES = Rule(
+    code="MS018",
+    slug="engine-reads-no-files",
+    title="Event files for an engine that counts what is in its tables",
+    message="`{path}` cannot be read by {engine}, which counts what is in its own tables",
+    why="The events of a server are in its raw tables, and a run loads nothing there.",
+)
+
 Value = object
 Row = tuple[Value, ...]
 
@@ -73,6 +82,9 @@ class Server(Protocol):
 
     def errors(self) -> tuple[type[Exception], ...]:
         """What the client raises when a statement fails."""
+
+    def read(self, table: str, paths: Sequence[str]) -> None:
+        """Makes files of rows a table of this connection; raises `Failure` where the engine cannot read them."""
 
     def close(self) -> None: ...
 
@@ -91,6 +103,9 @@ class _Postgres:
     def errors(self) -> tuple[type[Exception], ...]:
         return (self._psycopg.Error,)
 
+    def read(self, table: str, paths: Sequence[str]) -> None:
+        raise _no_files("postgres", table, paths)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -108,6 +123,9 @@ class _ClickHouse:
 
     def errors(self) -> tuple[type[Exception], ...]:
         return (self._error,)
+
+    def read(self, table: str, paths: Sequence[str]) -> None:
+        raise _no_files("clickhouse", table, paths)
 
     def close(self) -> None:
         self._client.close()
@@ -128,8 +146,11 @@ class _Spark:
         self._session.conf.set("spark.sql.ansi.enabled", "true")
 
     def read(self, table: str, paths: Sequence[str]) -> None:
-        """Parquet files as a table that views may stand on."""
-        self._session.read.parquet(*paths).createOrReplaceTempView(table)
+        try:
+            self._session.read.parquet(*paths).createOrReplaceTempView(table)
+        except self._error as error:
+            hint = "name Parquet files or folders that every worker can read"
+            raise Failure(UNREADABLE, path=", ".join(paths), reason=_first_line(error), hint=hint) from error
 
     def query(self, sql: str) -> list[Row]:
         return [tuple(row) for row in self._session.sql(sql).collect()]
@@ -139,6 +160,11 @@ class _Spark:
 
     def close(self) -> None:
         self._session.stop()
+
+
+def _no_files(engine: str, table: str, paths: Sequence[str]) -> Failure:
+    hint = f"load the file into the table `{table}` there, and leave `--events` out"
+    return Failure(NO_FILES, engine=engine, path=paths[0], hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +211,11 @@ def run_on(
     between: tuple[datetime, datetime] | None = None,
     cycles: Sequence[tuple[str, datetime, datetime]] | None = None,
     fill: bool = False,
+    files: Mapping[str, Sequence[str]] | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the raw tables of a server; the options are those of `run`.
+
+    `files` are Parquet files and folders by family, which take the place of its raw table where the engine reads files.
 
     Without `cycles` the relation of billing cycles is the server's own, where a meter needs it. Reports MS600 or MS601
     for what the engine cannot express, and then gives no results; raises `Failure` with MS017 for a statement that
@@ -196,6 +225,8 @@ def run_on(
     check(program, parts_of(program, chosen), engine, out)
     if out.has_errors:
         return Run(as_of=None)
+    program = _on_files(program, server, files or {})
+    chosen = [program.meter(meter.name) for meter in chosen]
     asked = _Questions(engine, server, program)
     families = list({family.name: family for meter in chosen for family in program.families_of(meter)}.values())
     quality = [asked.quality(family) for family in families]
@@ -212,6 +243,19 @@ def run_on(
         of_meter = [views[scan.name] for scan in passes if {one.name for one in scan.meters} & _part_names(meter)]
         results += asked.results(meter, view, of_meter, inputs, begins)
     return Run(as_of=end, uses_as_of=any(map(needs_as_of, parts_of(program, chosen))), results=results, quality=quality)
+
+
+def _on_files(program: Program, server: Server, files: Mapping[str, Sequence[str]]) -> Program:
+    """The program with its raw tables made of files, where there are some of a family."""
+    families = []
+    for family in program.families:
+        if family.name in files:
+            table = f"meterspec_files_{family.sql_name}"
+            server.read(table, files[family.name])
+            families.append(replace(family, table=(table,)))
+        else:
+            families.append(family)
+    return replace(program, families=tuple(families))
 
 
 def _part_names(meter: Meter) -> set[str]:

@@ -91,6 +91,7 @@ def run_on(
     paths: Sequence[str],
     engine: str,
     dsn: str | None,
+    events: Sequence[str],
     meters: Sequence[str],
     as_of: str | None,
     begins: tuple[str | None, str | None],
@@ -133,6 +134,7 @@ def run_on(
             between=window,
             fill=fill,
             cycles=supplied,
+            files=_files_of(program, events),
         )
     finally:
         server.close()
@@ -194,6 +196,23 @@ def _say_as_of(done: Run, moment: datetime | None) -> None:
     """Says at which instant windows end, where nobody named one and some do."""
     if moment is None and done.as_of is not None and done.uses_as_of:
         sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
+
+
+def _files_of(program: Program, events: Sequence[str]) -> dict[str, list[str]]:
+    """What `--events FAMILY=PATH` names for an engine, as it is: where it lies is for the engine to know."""
+    from meterspec.events import WHICH_FAMILY  # noqa: PLC0415
+
+    names = [family.name for family in program.families]
+    files: dict[str, list[str]] = {}
+    for argument in events:
+        name, _, path = argument.partition("=")
+        if name not in names or not path:
+            name, path = names[0], argument
+            if len(names) > 1:
+                families = ", ".join(f"`{one}`" for one in names)
+                raise Failure(WHICH_FAMILY, hint=f"write `{name}={path}`", path=path, families=families)
+        files.setdefault(name, []).append(path)
+    return files
 
 
 def _format_of(format: str | None, output: str | None) -> str:

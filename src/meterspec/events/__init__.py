@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from meterspec.events.cycles import Anchor, Cycle, define_cycles, outside_cycles, read_cycles
 from meterspec.events.engine import engine, installed, step
-from meterspec.events.files import NO_SUCH_FAMILY, EventFiles, find
+from meterspec.events.files import NO_SUCH_FAMILY, WHICH_FAMILY, EventFiles, find
 from meterspec.events.log import Ignored, Quality, Reject, load, rejects, settle
 from meterspec.events.sources import ROW, UNREADABLE
 
@@ -17,6 +17,7 @@ __all__ = [
     "NO_SUCH_FAMILY",
     "ROW",
     "UNREADABLE",
+    "WHICH_FAMILY",
     "Anchor",
     "Cycle",
     "EventFiles",
