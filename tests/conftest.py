@@ -12,6 +12,8 @@ import pytest
 from tests.engines import ENGINES, Engine
 
 if TYPE_CHECKING:
+    import stripe
+
     from tests.stripe_server import StripeServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,3 +71,11 @@ def stripe_server() -> Iterator[StripeServer]:
         pytest.skip("the API schema of Stripe is not beside the checkout")
     with StripeServer(STRIPE_TIME) as server:
         yield server
+
+
+@pytest.fixture
+def stripe_client(stripe_server: StripeServer) -> stripe.StripeClient:
+    """The official SDK, connected to `stripe_server`."""
+    from tests.stripe_server.client import connect  # noqa: PLC0415
+
+    return connect(stripe_server)

@@ -16,29 +16,11 @@ import stripe
 
 from tests.conftest import STRIPE_TIME
 from tests.stripe_server import Drop, Line, StripeServer, bill
+from tests.stripe_server.client import connect, post
 from tests.stripe_server.forms import decode
 
 DAY = 86400
 Params = dict[str, Any]
-
-
-def connect(server: StripeServer, key: str | None = None) -> stripe.StripeClient:
-    return stripe.StripeClient(
-        key or server.secret,
-        base_addresses={"api": server.url, "meter_events": server.url},
-        max_network_retries=0,
-    )
-
-
-@pytest.fixture
-def client(stripe_server: StripeServer) -> stripe.StripeClient:
-    return connect(stripe_server)
-
-
-def post(client: stripe.StripeClient, path: str, params: Params, key: str | None = None) -> Any:
-    """A POST whose parameters the SDK encodes and sends as they are."""
-    options: stripe.RequestOptions = {} if key is None else {"idempotency_key": key}
-    return client.raw_request("post", path, **params, **options).data
 
 
 def refusal(call: Callable[[], object]) -> stripe.StripeError:
@@ -51,15 +33,15 @@ SUM: Params = {"default_aggregation": {"formula": "sum"}, "display_name": "Token
 
 
 @pytest.fixture
-def catalog(client: stripe.StripeClient) -> stripe.StripeClient:
+def catalog(stripe_client: stripe.StripeClient) -> stripe.StripeClient:
     """An account with the meters mtr_000001 (tokens) and mtr_000002 (idle, inactive), prod_000001 and cus_000001."""
-    post(client, "/v1/billing/meters", SUM)
-    post(client, "/v1/billing/meters", {**SUM, "event_name": "idle"})
-    post(client, "/v1/billing/meters/mtr_000002/deactivate", {})
-    post(client, "/v1/products", {"name": "Tokens"})
-    post(client, "/v1/customers", {"name": "Ada"})
-    post(client, "/v1/prices", {**PER_UNIT, "lookup_key": "taken"})
-    return client
+    post(stripe_client, "/v1/billing/meters", SUM)
+    post(stripe_client, "/v1/billing/meters", {**SUM, "event_name": "idle"})
+    post(stripe_client, "/v1/billing/meters/mtr_000002/deactivate", {})
+    post(stripe_client, "/v1/products", {"name": "Tokens"})
+    post(stripe_client, "/v1/customers", {"name": "Ada"})
+    post(stripe_client, "/v1/prices", {**PER_UNIT, "lookup_key": "taken"})
+    return stripe_client
 
 
 METERED = {"interval": "month", "usage_type": "metered", "meter": "mtr_000001"}
@@ -467,27 +449,27 @@ def test_a_restricted_key_reads_and_does_not_write(stripe_server: StripeServer) 
 
 
 def test_the_same_key_and_body_answers_again_without_doing_it_again(
-    stripe_server: StripeServer, client: stripe.StripeClient
+    stripe_server: StripeServer, stripe_client: stripe.StripeClient
 ) -> None:
-    first, second = (post(client, "/v1/products", {"name": "P"}, key="k") for _ in range(2))
+    first, second = (post(stripe_client, "/v1/products", {"name": "P"}, key="k") for _ in range(2))
     assert first == second and len(stripe_server.account.all("product")) == 1
     assert [request.replayed for request in stripe_server.writes] == [False, True]
 
 
-def test_a_key_is_for_one_body_and_one_url(client: stripe.StripeClient) -> None:
-    post(client, "/v1/products", {"name": "P"}, key="k")
-    error = refusal(lambda: post(client, "/v1/products", {"name": "Q"}, key="k"))
+def test_a_key_is_for_one_body_and_one_url(stripe_client: stripe.StripeClient) -> None:
+    post(stripe_client, "/v1/products", {"name": "P"}, key="k")
+    error = refusal(lambda: post(stripe_client, "/v1/products", {"name": "Q"}, key="k"))
     assert isinstance(error, stripe.IdempotencyError)
     assert "can only be used with the same parameters they were first used with" in str(error)
-    error = refusal(lambda: post(client, "/v1/customers", {"name": "P"}, key="k"))
+    error = refusal(lambda: post(stripe_client, "/v1/customers", {"name": "P"}, key="k"))
     assert "for the same endpoint they were first used for ('/v1/customers' vs '/v1/products')" in str(error)
-    assert "at most 255" in str(refusal(lambda: post(client, "/v1/products", {"name": "P"}, key="k" * 256)))
+    assert "at most 255" in str(refusal(lambda: post(stripe_client, "/v1/products", {"name": "P"}, key="k" * 256)))
 
 
-def test_a_key_is_forgotten_after_a_day(stripe_server: StripeServer, client: stripe.StripeClient) -> None:
-    post(client, "/v1/products", {"name": "P"}, key="k")
+def test_a_key_is_forgotten_after_a_day(stripe_server: StripeServer, stripe_client: stripe.StripeClient) -> None:
+    post(stripe_client, "/v1/products", {"name": "P"}, key="k")
     stripe_server.account.now += DAY
-    post(client, "/v1/products", {"name": "Q"}, key="k")
+    post(stripe_client, "/v1/products", {"name": "Q"}, key="k")
     assert len(stripe_server.account.all("product")) == 2
 
 
@@ -505,46 +487,48 @@ def test_the_old_answer_comes_even_where_it_is_no_longer_true(catalog: stripe.St
 # Failures.
 
 
-def test_a_status_at_the_nth_write(stripe_server: StripeServer, client: stripe.StripeClient) -> None:
+def test_a_status_at_the_nth_write(stripe_server: StripeServer, stripe_client: stripe.StripeClient) -> None:
     stripe_server.fail(2, 503)
-    post(client, "/v1/products", {"name": "1"})
-    assert client.v1.products.list().data
-    error = refusal(lambda: post(client, "/v1/products", {"name": "2"}))
+    post(stripe_client, "/v1/products", {"name": "1"})
+    assert stripe_client.v1.products.list().data
+    error = refusal(lambda: post(stripe_client, "/v1/products", {"name": "2"}))
     assert isinstance(error, stripe.APIError) and error.http_status == 503
-    post(client, "/v1/products", {"name": "3"})
+    post(stripe_client, "/v1/products", {"name": "3"})
     assert [p["name"] for p in stripe_server.account.all("product").values()] == ["1", "3"]
 
 
 @pytest.mark.parametrize(("status", "kept"), [(500, True), (503, True), (429, False)])
 def test_a_failure_of_stripe_is_kept_for_the_key_and_a_full_queue_is_not(
-    stripe_server: StripeServer, client: stripe.StripeClient, status: int, kept: bool
+    stripe_server: StripeServer, stripe_client: stripe.StripeClient, status: int, kept: bool
 ) -> None:
     stripe_server.fail(1, status)
-    refusal(lambda: post(client, "/v1/products", {"name": "P"}, key="k"))
+    refusal(lambda: post(stripe_client, "/v1/products", {"name": "P"}, key="k"))
     if kept:
-        assert refusal(lambda: post(client, "/v1/products", {"name": "P"}, key="k")).http_status == status
+        assert refusal(lambda: post(stripe_client, "/v1/products", {"name": "P"}, key="k")).http_status == status
     else:
-        post(client, "/v1/products", {"name": "P"}, key="k")
+        post(stripe_client, "/v1/products", {"name": "P"}, key="k")
     assert len(stripe_server.account.all("product")) == (0 if kept else 1)
 
 
 @pytest.mark.parametrize(("drop", "made"), [(Drop.BEFORE, 0), (Drop.AFTER, 1)])
 def test_a_dropped_connection_says_nothing_of_what_was_done(
-    stripe_server: StripeServer, client: stripe.StripeClient, drop: Drop, made: int
+    stripe_server: StripeServer, stripe_client: stripe.StripeClient, drop: Drop, made: int
 ) -> None:
     stripe_server.fail(1, drop)
-    assert isinstance(refusal(lambda: post(client, "/v1/products", {"name": "P"}, key="k")), stripe.APIConnectionError)
+    assert isinstance(
+        refusal(lambda: post(stripe_client, "/v1/products", {"name": "P"}, key="k")), stripe.APIConnectionError
+    )
     assert len(stripe_server.account.all("product")) == made
-    post(client, "/v1/products", {"name": "P"}, key="k")
+    post(stripe_client, "/v1/products", {"name": "P"}, key="k")
     assert len(stripe_server.account.all("product")) == 1
 
 
 # Usage.
 
 
-def send(client: stripe.StripeClient, value: str, **more: Any) -> Any:
+def send(stripe_client: stripe.StripeClient, value: str, **more: Any) -> Any:
     event = {"event_name": "tokens", "payload": {"stripe_customer_id": "cus_000001", "value": value}, **more}
-    return post(client, "/v1/billing/meter_events", event)
+    return post(stripe_client, "/v1/billing/meter_events", event)
 
 
 EVENTS: list[tuple[Params, str, str | None]] = [

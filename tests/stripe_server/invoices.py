@@ -4,6 +4,7 @@ Written from the documentation alone, in fractions, so that it shares nothing wi
 
 - https://docs.stripe.com/products-prices/pricing-models: graduated, volume, flat amounts, packages
 - https://docs.stripe.com/billing/subscriptions/tiers: zero usage bills the flat amount of the first tier
+- https://docs.stripe.com/currencies: currencies without decimals, and the special cases
 - https://docs.stripe.com/products-prices/manage-prices: rounding is per line item, before they are summed
 """
 
@@ -16,6 +17,17 @@ from typing import Any
 
 from tests.stripe_server.account import Account
 from tests.stripe_server.meters import usage
+
+_WITHOUT_DECIMALS = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+_THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+
+
+def minor_digits(currency: str) -> int:
+    """How many decimals the unit has that Stripe counts a currency in; ISK and UGX keep the two that they once had."""
+    code = currency.lower()
+    return 0 if code in _WITHOUT_DECIMALS else 3 if code in _THREE_DECIMALS else 2
 
 
 @dataclass(frozen=True)
