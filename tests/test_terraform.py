@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -139,13 +140,16 @@ def test_a_spec_without_prices_has_no_file() -> None:
 # Terraform itself.
 
 
-@pytest.fixture(scope="module")
-def attached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a Terraform that knows the stand-in."""
+def attach(folder: Path, shape: str) -> AbstractContextManager[dict[str, str]]:
+    """The environment of a Terraform that knows the stand-in, with nested parts of a shape."""
     if TERRAFORM is None or not SCHEMA.exists():
         pytest.skip("no terraform, or no schema of the provider beside the checkout")
-    pytest.importorskip("grpc")
-    with provider(tmp_path_factory.mktemp("tf")) as environment:
+    return provider(folder, shape)
+
+
+@pytest.fixture(scope="module")
+def attached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with attach(tmp_path_factory.mktemp("tf"), "attributes") as environment:
         yield environment
 
 
@@ -154,9 +158,24 @@ def found_by_terraform(text: str, folder: Path, attached: dict[str, str]) -> lis
     return validate(folder, attached)
 
 
-@pytest.mark.parametrize(("name", "text"), WRITTEN, ids=[name for name, _ in WRITTEN])
-def test_terraform_takes_the_file(name: str, text: str, tmp_path: Path, attached: dict[str, str]) -> None:
-    assert found_by_terraform(text, tmp_path, attached) == []
+@pytest.mark.parametrize("shape", ["attributes", "blocks"])
+def test_terraform_takes_every_file(shape: str, tmp_path: Path) -> None:
+    found: dict[str, list[str]] = {}
+    with attach(tmp_path, shape) as environment:
+        for name, text in WRITTEN:
+            folder = tmp_path / str(len(found))
+            folder.mkdir()
+            found[name] = found_by_terraform(text, folder, environment)
+    assert found == {name: [] for name, _ in WRITTEN}
+
+
+def test_blocks_are_another_shape(tmp_path: Path) -> None:
+    """A key that Terraform drops from an attribute without a word, it refuses in a block."""
+    made = configuration(SPEC)
+    made["resource"]["stripe_price"]["acme_transfer_usage"]["recurring"]["aggregate_usage"] = "sum"
+    with attach(tmp_path, "blocks") as environment:
+        [fault] = found_by_terraform(json.dumps(made), tmp_path, environment)
+    assert 'No argument or block type is named "aggregate_usage"' in fault
 
 
 SLIPS: list[tuple[Callable[[dict[str, Any]], object], str, str]] = [

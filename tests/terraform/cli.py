@@ -19,10 +19,13 @@ TERRAFORM = shutil.which("terraform")
 
 
 @contextmanager
-def provider(folder: Path) -> Iterator[dict[str, str]]:
-    """The stand-in, with its socket in the folder: the environment in which Terraform finds it."""
+def provider(folder: Path, shape: str) -> Iterator[dict[str, str]]:
+    """The stand-in, with its socket in the folder: the environment in which Terraform finds it.
+
+    `shape` is that of nested parts, `attributes` or `blocks`.
+    """
     socket = folder / "provider.sock"
-    command = [sys.executable, "-m", "tests.terraform.provider", str(SCHEMA), str(socket)]
+    command = [sys.executable, "-m", "tests.terraform.provider", str(SCHEMA), str(socket), shape]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"

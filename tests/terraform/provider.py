@@ -2,21 +2,22 @@
 
 It speaks Terraform's plugin protocol 6 over gRPC (tfplugin6.proto, of which four messages are written here by hand) on
 a unix socket, and is pointed at by `TF_REATTACH_PROVIDERS`, so that nothing is installed. It runs in a process of its
-own: `python -m tests.terraform.provider SCHEMA SOCKET`.
+own: `python -m tests.terraform.provider SCHEMA SOCKET attributes`. With `blocks` in the place of `attributes` the
+nested parts of resources are blocks, as they are in some versions of the provider.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-from tests.terraform.schema import load
+from tests.terraform.schema import Attributes, load
 
 _TYPES = {
     "String": "string",
@@ -27,7 +28,8 @@ _TYPES = {
     "List": ["list", "string"],
 }
 """The types of attributes in the words of the protocol."""
-_NESTING = {"SingleNested": 1, "ListNested": 2}
+_LIST = 2
+_NESTING = {"SingleNested": 1, "ListNested": _LIST}
 
 
 def _field(number: int, value: bytes | str | bool | int) -> bytes:
@@ -58,22 +60,33 @@ def _attribute(name: str, attribute: dict[str, Any]) -> bytes:
     return _field(1, name) + shape + said + _field(11, bool(attribute.get("writeonly")))
 
 
-def _schema(attributes: Iterable[tuple[str, dict[str, Any]]]) -> bytes:
+def _block(attributes: Attributes, blocks: bool) -> bytes:
+    """`Schema.Block`; 3 is a nested block, of which there may be several."""
+    said = b""
+    for name, attribute in attributes.items():
+        if blocks and "nested" in attribute:
+            said += _field(3, _field(1, name) + _field(2, _block(attribute["nested"], blocks)) + _field(3, _LIST))
+        else:
+            said += _field(2, _attribute(name, attribute))
+    return said
+
+
+def _schema(attributes: Attributes, blocks: bool = False) -> bytes:
     """`Schema`, whose block holds the attributes."""
-    return _field(2, b"".join(_field(2, _attribute(*each)) for each in attributes))
+    return _field(2, _block(attributes, blocks))
 
 
-def provider_schema(path: Path) -> bytes:
+def provider_schema(path: Path, blocks: bool) -> bytes:
     """`GetProviderSchema.Response`: the provider's own arguments, and those of every resource."""
     key = {"kind": "String", "optional": True}
-    resources = (_field(1, kind) + _field(2, _schema(each.items())) for kind, each in load(path).items())
-    return _field(1, _schema([("api_key", key)])) + b"".join(_field(2, each) for each in resources)
+    resources = (_field(1, kind) + _field(2, _schema(each, blocks)) for kind, each in load(path).items())
+    return _field(1, _schema({"api_key": key})) + b"".join(_field(2, each) for each in resources)
 
 
-def serve(schema: Path, socket: Path) -> None:
+def serve(schema: Path, socket: Path, blocks: bool) -> None:
     """Answers on the socket until the process is ended."""
     answers = {
-        "GetProviderSchema": provider_schema(schema),
+        "GetProviderSchema": provider_schema(schema, blocks),
         "ValidateProviderConfig": b"",
         "ValidateResourceConfig": b"",
         "StopProvider": b"",
@@ -93,4 +106,4 @@ def serve(schema: Path, socket: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), Path(sys.argv[2]))
+    serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "blocks")

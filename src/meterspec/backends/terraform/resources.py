@@ -11,9 +11,12 @@ from meterspec.ir import Meter
 __all__ = ["PROVIDER", "REQUIRED", "configuration"]
 
 PROVIDER = {"source": "stripe/stripe", "version": "~> 0.3.0"}
-"""Before 0.3 nested parts were blocks, and a minor version may change them again."""
+"""A provider before 1.0 may take other arguments from one minor version to the next."""
 REQUIRED = ">= 1.11"
 """The first Terraform with arguments that are only written, as `transfer_lookup_key` is."""
+
+VALUE_KEY = "value"
+"""The key of an event's value that Stripe assumes."""
 
 Body = dict[str, Any]
 
@@ -31,9 +34,7 @@ def _resources(meter: Meter) -> Iterator[tuple[str, str, Body]]:
     """The resources of a meter, each with its type and its name, which is unique among those of its type."""
     name, made = meter.sql_name, _literal(document(meter))
     if made["meter"] is not None:
-        # A meter that is made anew under its event name is refused, since the old one keeps the name: what was counted
-        # would be lost, and nothing gained.
-        yield "stripe_billing_meter", name, {**made["meter"], "lifecycle": {"prevent_destroy": True}}
+        yield "stripe_billing_meter", name, _meter(made["meter"])
     product = {key: value for key, value in made["product"].items() if key != "id"}
     yield "stripe_product", name, product
     for price in made["prices"]:
@@ -46,6 +47,16 @@ def _resources(meter: Meter) -> Iterator[tuple[str, str, Body]]:
     if "alert" in made:
         threshold = {**made["alert"]["usage_threshold"], "meter": _id("stripe_billing_meter", name)}
         yield "stripe_billing_alert", name, {**made["alert"], "usage_threshold": threshold}
+
+
+def _meter(meter: Body) -> Body:
+    """A meter that Terraform never replaces: the old one would keep the event name, and what it counted would be lost.
+
+    The value's key is said for a count too. Stripe answers with one, and the provider takes an answer that says more
+    than the configuration for a fault of its own.
+    """
+    value = {"event_payload_key": VALUE_KEY}
+    return {"value_settings": value, **meter, "lifecycle": {"prevent_destroy": True}}
 
 
 def _price(price: Body, name: str) -> Body:
