@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.engines import ENGINES, Engine
+
+if TYPE_CHECKING:
+    import stripe
+
+    from tests.stripe_server import StripeServer
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures" / "specs"
@@ -50,3 +56,26 @@ def start_engine(started: dict[str, Engine]) -> Callable[[str], Engine]:
 def engine(request: pytest.FixtureRequest, start_engine: Callable[[str], Engine]) -> Engine:
     """Each engine in turn, with nothing in it."""
     return start_engine(request.param)
+
+
+STRIPE_TIME = 1_769_904_000
+"""The instant at which the clock of `stripe_server` stands: 2026-02-01T00:00:00Z."""
+
+
+@pytest.fixture
+def stripe_server() -> Iterator[StripeServer]:
+    """An empty Stripe account on a loopback port; skipped where the API schema is absent."""
+    from tests.stripe_server import DATA, StripeServer  # noqa: PLC0415  (most tests need neither)
+
+    if not DATA.exists():
+        pytest.skip("the API schema of Stripe is not beside the checkout")
+    with StripeServer(STRIPE_TIME) as server:
+        yield server
+
+
+@pytest.fixture
+def stripe_client(stripe_server: StripeServer) -> stripe.StripeClient:
+    """The official SDK, connected to `stripe_server`."""
+    from tests.stripe_server.client import connect  # noqa: PLC0415
+
+    return connect(stripe_server)

@@ -159,7 +159,9 @@ def compile_(
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="The folder that will hold the artefacts.")
     ] = "build",
-    target: Annotated[str | None, typer.Option(metavar="NAMES", help="sql, stripe, or both, by commas.")] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="By commas: sql and stripe (as without it), terraform.")
+    ] = None,
     dialect: Annotated[str, typer.Option(metavar="NAMES", help="SQL dialects, by commas.")] = "duckdb",
     rollup: Annotated[
         Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")

@@ -19,10 +19,12 @@ from meterspec.spec.spans import locate
 if TYPE_CHECKING:
     from meterspec.backends.base import Artifact
 
-__all__ = ["TARGETS", "compile_program", "load"]
+__all__ = ["ON_REQUEST", "TARGETS", "compile_program", "load"]
 
 TARGETS = ("sql", "stripe")
-"""What `compile --target` can name; the manifest is always written."""
+"""The targets that are compiled where none is named."""
+ON_REQUEST = ("terraform",)
+"""Targets that are compiled only where they are named. The manifest is always written."""
 
 
 def load(files: Sequence[SpecFile], out: Diagnostics) -> Program | None:
@@ -98,6 +100,13 @@ def compile_program(
         stripe.check(program, out)
         if not out.has_errors:
             artifacts += stripe.BACKEND.emit(program)
+    if "terraform" in targets:
+        from meterspec.backends import terraform  # noqa: PLC0415
+
+        if "stripe" not in targets:
+            terraform.check(program, out)
+        if not out.has_errors:
+            artifacts += terraform.BACKEND.emit(program)
     if out.found:
         known = Diagnostics()  # `load` has reported what is wrong with them
         policy = lint.policy(_settings(files, known), _documents(files, known), known)

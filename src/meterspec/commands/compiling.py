@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meterspec.commands.shared import FINDINGS, Exit, one_of, program_of, stop_on_errors, write_diagnostics
-from meterspec.pipeline import TARGETS, compile_program
+from meterspec.pipeline import ON_REQUEST, TARGETS, compile_program
 from meterspec.project import collect
 from meterspec.render import order, printable
 
@@ -28,7 +28,7 @@ def compile_(
     from meterspec.ir import CalendarUnit  # noqa: PLC0415
 
     for target in targets:
-        one_of("--target", target, TARGETS)
+        one_of("--target", target, (*TARGETS, *ON_REQUEST))
     for dialect in dialects:
         one_of("--dialect", dialect, tuple(DIALECTS))
     grain = CalendarUnit(rollup) if rollup is not None else None
