@@ -22,7 +22,7 @@ __all__ = ["Commit", "at_revision", "commit_of", "deployed", "head_date"]
 NO_GIT = Rule(
     code="MS040",
     slug="git-failed",
-    title="git that cannot be run, or cannot answer",
+    title="No answer from git",
     message="git cannot be asked for {what}: {reason}",
     why="What git does not say must not read as a spec without changes.",
 )

@@ -30,7 +30,19 @@ from meterspec.pricing import Bill, Unpriceable, price_groups
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents, find
 
-__all__ = ["Invoice", "MeterAmount", "Money", "Number", "Numbers", "Rows", "Total", "compare", "totals"]
+__all__ = [
+    "Customer",
+    "Invoice",
+    "MeterAmount",
+    "Money",
+    "Number",
+    "Numbers",
+    "Rows",
+    "Total",
+    "compare",
+    "customers",
+    "totals",
+]
 
 CHANGED_STORE = Rule(
     code="MS048",
@@ -40,6 +52,7 @@ CHANGED_STORE = Rule(
     why="A store keeps events as they were checked and deduplicated once, so only one of the two specs can read it.",
 )
 
+_ZERO = Decimal(0)
 _EXACT = Context(prec=200, traps=[Inexact])
 """Raises rather than lose a digit."""
 
@@ -68,6 +81,20 @@ class Invoice:
     before: Decimal | None
     after: Decimal | None
     meters: tuple[MeterAmount, ...]
+
+    @property
+    def difference(self) -> Decimal:
+        return _difference(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """All invoices of one customer in one currency, under both specs; None is no invoice."""
+
+    name: str
+    currency: str
+    before: Decimal | None
+    after: Decimal | None
 
     @property
     def difference(self) -> Decimal:
@@ -193,36 +220,44 @@ def compare(
         )
 
 
-def totals(invoices: Iterable[Invoice]) -> list[Total]:
-    """The totals of each currency, in alphabetical order."""
-    by_currency: dict[str, dict[str, list[Decimal | None]]] = {}
+def customers(invoices: Iterable[Invoice]) -> list[Customer]:
+    """What each customer owes in each currency over all periods; who moves most comes first, by currency."""
+    found: dict[tuple[str, str], list[Decimal | None]] = {}
     with localcontext(_EXACT):
         for invoice in invoices:
-            of = by_currency.setdefault(invoice.currency, {}).setdefault(invoice.customer, [None, None])
+            of = found.setdefault((invoice.currency, invoice.customer), [None, None])
             for side, amount in enumerate((invoice.before, invoice.after)):
                 if amount is not None:
                     of[side] = amount if (known := of[side]) is None else known + amount
-        return [_total(currency, customers.values()) for currency, customers in sorted(by_currency.items())]
+        each = [Customer(customer, currency, *sides) for (currency, customer), sides in found.items()]
+        return sorted(each, key=lambda one: (one.currency, -abs(one.difference), one.name))
 
 
-def _total(currency: str, customers: Iterable[Sequence[Decimal | None]]) -> Total:
-    sums = [Decimal(0), Decimal(0)]
+def totals(customers: Iterable[Customer]) -> list[Total]:
+    """The totals of each currency, in alphabetical order."""
+    by_currency: dict[str, list[Customer]] = {}
+    for customer in customers:
+        by_currency.setdefault(customer.currency, []).append(customer)
+    with localcontext(_EXACT):
+        return [_total(currency, members) for currency, members in sorted(by_currency.items())]
+
+
+def _total(currency: str, members: Sequence[Customer]) -> Total:
     counts = dict.fromkeys(("more", "less", "same", "new", "gone"), 0)
-    for before, after in customers:
-        sums[0] += before or 0
-        sums[1] += after or 0
-        if before is None:
+    for one in members:
+        if one.before is None:
             counts["new"] += 1
-        elif after is None:
+        elif one.after is None:
             counts["gone"] += 1
         else:
-            counts["same" if before == after else "more" if after > before else "less"] += 1
-    return Total(currency=currency, before=sums[0], after=sums[1], **counts)
+            counts["same" if one.before == one.after else "more" if one.after > one.before else "less"] += 1
+    before, after = (sum((getattr(one, side) or _ZERO for one in members), _ZERO) for side in ("before", "after"))
+    return Total(currency=currency, before=before, after=after, **counts)
 
 
 def _difference(before: Decimal | None, after: Decimal | None) -> Decimal:
     with localcontext(_EXACT):
-        return (after or Decimal(0)) - (before or Decimal(0))
+        return (after or _ZERO) - (before or _ZERO)
 
 
 # What is computed -----------------------------------------------------------------------------------------------
