@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from itertools import pairwise
 
-from meterspec.money import Numbers
+from meterspec.money import Customer, Numbers
 from meterspec.render import printable
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
@@ -52,7 +53,7 @@ def as_page(comparison: Comparison) -> str:
         title=summary(comparison.changes),
         base=printable(comparison.base),
         changes=[_change(change) for change in comparison.changes],
-        steps=[{"words": printable(step.words), "because": ", ".join(step.because)} for step in comparison.steps],
+        steps=[{"words": _pieces(step.words), "because": ", ".join(step.because)} for step in comparison.steps],
         currencies=[_currency(movement) for movement in moved],
         numbers=[_numbers(one) for one in numbers],
         still=still,
@@ -61,18 +62,23 @@ def as_page(comparison: Comparison) -> str:
     )
 
 
-def _change(change: Reported) -> dict[str, str]:
+def _change(change: Reported) -> dict[str, object]:
     verdict, approval = change.verdict, change.approval
     place = change.place.span() if change.place is not None else None
     return {
         "impact": "approved" if approval is not None else verdict.impact.value,
         "code": verdict.code,
         "affects": verdict.affects.value,
-        "message": printable(verdict.message),
+        "message": _pieces(verdict.message),
         "why": verdict.rule.why,
         "where": printable(f"{place.source.name}:{place.begin.line}") if place is not None else "",
         "approval": printable(f"until {approval.until}: {approval.reason}") if approval is not None else "",
     }
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether it is code: what stands between backticks."""
+    return [(piece, number % 2 == 1) for number, piece in enumerate(printable(text).split("`"))]
 
 
 def _currency(movement: Movement) -> dict[str, object]:
@@ -85,6 +91,7 @@ def _currency(movement: Movement) -> dict[str, object]:
         "difference": signed(total.difference),
         "words": total_words(total),
         "sums": _from_zero([("before", total.before, "same"), ("after", total.after, _kind(total.difference))]),
+        "spread": _spread(movement.movers),
         "movers": _diverging([(one.name, one.difference) for one in movement.movers[:_BARS]]),
         "shares": _from_zero(
             [
@@ -128,14 +135,40 @@ def _from_zero(values: Sequence[tuple[str, Decimal, str]]) -> list[_Bar]:
 
 
 def _diverging(values: Sequence[tuple[str, Decimal]]) -> list[_Bar]:
-    """Bars from the middle, to the right where somebody pays more."""
-    most = max((value.copy_abs() for _, value in values), default=Decimal(0))
+    """Bars to the right for those who pay more, to the left for those who pay less, from a line between them."""
+    up = max((value for _, value in values), default=Decimal(0)).max(Decimal(0))
+    down = min((value for _, value in values), default=Decimal(0)).min(Decimal(0)).copy_abs()
+    whole = _WIDE.add(up, down)
+    zero = _part(down, whole)
     bars = []
     for label, value in values:
-        length = _part(value.copy_abs(), most) // 2
-        start = 500 if value > 0 else 500 - length
+        length = _part(value.copy_abs(), whole)
+        start = zero if value > 0 else max(0, zero - length)
         bars.append(_Bar(printable(label), signed(value), start, length, _kind(value)))
     return bars
+
+
+_STEPS = (-50, -20, -10, -5, 0, 5, 10, 20, 50)
+
+
+def _spread(movers: Sequence[Customer]) -> list[_Bar]:
+    """How many customers pay more or less by which part; those without an invoice on one side have none."""
+    counts = [0] * (len(_STEPS) + 1)
+    for one in movers:
+        if one.before is not None and one.after is not None and one.before > 0:
+            change = _WIDE.divide(_WIDE.multiply(one.difference, Decimal(100)), one.before)
+            counts[sum(change >= step if change > 0 else change > step for step in _STEPS)] += 1
+    names = [f"{-_STEPS[0]}% less and below"]
+    for low, high in pairwise(_STEPS):
+        names.append(f"{-high} to {-low}% less" if high <= 0 else f"{low} to {high}% more")
+    names.append(f"{_STEPS[-1]}% more and above")
+    most = Decimal(max(counts))
+    kinds = ["less" if number < len(counts) // 2 else "more" for number in range(len(counts))]
+    return [
+        _Bar(name, str(count), 0, _part(Decimal(count), most), kind)
+        for name, count, kind in zip(names, counts, kinds, strict=True)
+        if count
+    ]
 
 
 def _part(value: Decimal, most: Decimal) -> int:
