@@ -61,7 +61,11 @@ class Grain(StrEnum):
 
 class DiffFormat(StrEnum):
     TEXT = "text"
+    MARKDOWN = "markdown"
     JSON = "json"
+    GITHUB = "github"
+    HTML = "html"
+    APPROVALS = "approvals"
 
 
 class Shell(StrEnum):
@@ -313,20 +317,67 @@ def price(
 
 
 @app.command(
-    epilog=_examples("meterspec diff old.toml new.toml", "meterspec diff old.toml new.toml --fail-on breaking")
+    epilog=_examples(
+        "meterspec diff old.toml new.toml --fail-on breaking",
+        "meterspec diff --against main --events 'events/*.parquet' --format markdown",
+    )
 )
 def diff(
-    base: Annotated[str, typer.Argument(metavar="BASE")],
-    head: Annotated[str, typer.Argument(metavar="HEAD")],
-    format: Annotated[DiffFormat, typer.Option(help="How changes are printed.")] = DiffFormat.TEXT,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[BASE] [HEAD]", help="Two specs; HEAD is the project around this folder where absent."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="Take BASE from git: where HEAD and this branch, tag or commit parted."),
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Take BASE from REV itself.")] = False,
+    artefacts: Annotated[
+        str | None, typer.Option("--against-artefacts", metavar="DIR", help="Take BASE from what was compiled to DIR.")
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--events", metavar="FILES", help="Run both specs on these events; invoices and numbers of both."),
+    ] = None,
+    start: From = None,
+    end: To = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="INSTANT", help="Where rolling and lifetime windows end.")
+    ] = None,
+    cycles: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
+    ] = None,
+    cycle_anchor: Annotated[
+        str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
+    ] = None,
+    format: Annotated[
+        DiffFormat | None, typer.Option(help="How changes are printed; without it, as --out is named, or text.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write to this file, complete or not at all.")
+    ] = None,
     fail_on: Annotated[
         Impact | None, typer.Option("--fail-on", help="Exit 1 on a change of this impact or worse.")
+    ] = None,
+    approvals: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Changes made on purpose; meterspec.approvals.toml beside the spec."),
+    ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="The day that approvals are judged on; that of the commit checked out."),
     ] = None,
 ) -> None:
     """Say what the changes between two specs mean."""
     from meterspec.commands import changes  # noqa: PLC0415
 
-    guarded(changes.diff, base, head, format.value, fail_on.value if fail_on else None)
+    if len(paths or []) > 2:
+        raise typer.BadParameter("a diff is of two specs: `meterspec diff BASE HEAD`")
+    base = changes.Base(revision=against, exact=exact, artefacts=artefacts)
+    usage = changes.Usage(events=events or [], cycles=(cycles, cycle_anchor), begins=(start, end), as_of=as_of)
+    options = (format.value if format else None, fail_on.value if fail_on else None, approvals, today, out)
+    guarded(changes.diff, paths or [], base, usage, *options)
 
 
 @app.command(epilog=_examples("meterspec explain MS201", "meterspec explain agent-hours"))

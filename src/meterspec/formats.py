@@ -13,9 +13,20 @@ from pathlib import PurePath
 from meterspec import __version__
 from meterspec.diagnostics import Diagnostic, Rule, Severity
 from meterspec.render import Palette, as_json, diagnostics_json, full, printable, summary
-from meterspec.source import Span
+from meterspec.source import Place, Span
 
-__all__ = ["DOCUMENTS", "NAMES", "github", "gitlab", "junit", "sarif", "step_summary"]
+__all__ = [
+    "ANNOTATIONS",
+    "DOCUMENTS",
+    "NAMES",
+    "annotation",
+    "fenced",
+    "github",
+    "gitlab",
+    "junit",
+    "sarif",
+    "step_summary",
+]
 
 
 def json(found: Sequence[Diagnostic], root: PurePath) -> str:
@@ -25,7 +36,7 @@ def json(found: Sequence[Diagnostic], root: PurePath) -> str:
 
 # GitHub ---------------------------------------------------------------------------------------------------------
 
-_MOST = 10
+ANNOTATIONS = 10
 """Annotations of one kind that GitHub keeps of a step; it drops the others without a word."""
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
 
@@ -38,31 +49,39 @@ def github(found: Sequence[Diagnostic], root: PurePath) -> str:
     """
     if not found:
         return ""
-    text = "\n".join(full(diagnostic, Palette()) for diagnostic in found)
-    word = _digest(text)
-    lines = [f"::stop-commands::{word}", text.rstrip("\n"), f"::{word}::"]
+    lines = fenced("\n".join(full(diagnostic, Palette()) for diagnostic in found))
     for severity, command in _COMMANDS.items():
         kind = [diagnostic for diagnostic in found if diagnostic.severity is severity]
-        lines += [_annotation(command, diagnostic, root) for diagnostic in kind[:_MOST]]
-        if len(kind) > _MOST:
-            more = len(kind) - _MOST
-            lines.append(f"{more} more {severity.value}{'s' if more > 1 else ''} above: a step has {_MOST} annotations")
+        for diagnostic in kind[:ANNOTATIONS]:
+            title = f"{diagnostic.code} {diagnostic.rule.slug}"
+            lines.append(annotation(command, diagnostic.at, title, _words(diagnostic), root))
+        if len(kind) > ANNOTATIONS:
+            more = len(kind) - ANNOTATIONS
+            words = f"{more} more {severity.value}{'s' if more > 1 else ''}"
+            lines.append(f"{words} above: a step has {ANNOTATIONS} annotations")
     return "\n".join(lines) + "\n"
 
 
-def _annotation(command: str, diagnostic: Diagnostic, root: PurePath) -> str:
+def fenced(text: str) -> list[str]:
+    """Lines for the log in which the runner obeys no commands."""
+    word = _digest(text)
+    return [f"::stop-commands::{word}", text.rstrip("\n"), f"::{word}::"]
+
+
+def annotation(command: str, at: Place | None, title: str, words: str, root: PurePath) -> str:
+    """The workflow command that annotates a place; `command` is `error`, `warning` or `notice`."""
     properties: dict[str, object] = {}
-    if diagnostic.at is not None:
-        span = diagnostic.at.span()
+    if at is not None:
+        span = at.span()
         begin, finish = span.begin, span.finish
         properties = {"file": _path(span, root), "line": begin.line}
         if begin.line == finish.line:  # GitHub takes columns only within one line
             properties |= {"col": begin.column, "endColumn": finish.column}
         else:
             properties["endLine"] = finish.line
-    properties["title"] = f"{diagnostic.code} {diagnostic.rule.slug}"
+    properties["title"] = title
     written = ",".join(f"{name}={str(value).translate(_IN_PROPERTY)}" for name, value in properties.items())
-    return f"::{command} {written}::{_words(diagnostic).translate(_IN_MESSAGE)}"
+    return f"::{command} {written}::{words.translate(_IN_MESSAGE)}"
 
 
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

@@ -113,4 +113,6 @@ def compile_program(
         out.found = policy.judge(out.found)
     if out.has_errors:
         return []
-    return [*artifacts, manifest.emit(program, [(file.name, file.data) for file in files], artifacts)]
+    inputs = [(file.name, file.data) for file in files]
+    artifacts.append(manifest.sources(inputs))
+    return [*artifacts, manifest.emit(program, inputs, artifacts)]

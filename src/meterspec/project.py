@@ -1,4 +1,4 @@
-"""Projects on disk: the files that make up a spec, and how they are found."""
+"""Projects: the files that make up a spec, and how they are found on disk, or wherever else files are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from meterspec.diagnostics import Failure, Rule, did_you_mean
 
-__all__ = ["STDIN", "Settings", "SpecFile", "collect"]
+__all__ = ["NAME", "NO_SPEC", "NO_SUCH_FILE", "STDIN", "Files", "Settings", "SpecFile", "collect", "is_spec"]
 
 NO_SUCH_FILE = Rule(
     code="MS001",
@@ -46,6 +47,56 @@ NAME = "meterspec.toml"
 STDIN = "<stdin>"
 """The name of what was read from standard input."""
 _KEYS = ("paths", "lint")
+_BESIDE = ("pyproject.toml", "meterspec.approvals.toml")
+"""TOML files beside a spec that are none of it."""
+
+
+class Files(Protocol):
+    """Where files are: on disk, or in a commit. A relative path is below the folder that the command runs in."""
+
+    def is_file(self, path: Path) -> bool: ...
+    def is_folder(self, path: Path) -> bool: ...
+    def exists(self, path: Path) -> bool: ...
+
+    def names(self, folder: Path) -> Sequence[str]:
+        """The names in a folder; raises OSError."""
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a file; raises OSError."""
+
+    def full(self, path: Path) -> Path:
+        """The one absolute path of a file that may be named in several ways."""
+
+    def shown(self, path: Path) -> str:
+        """The name that people see."""
+
+
+class _Disk:
+    """The files on disk."""
+
+    def is_file(self, path: Path) -> bool:
+        return path.is_file()
+
+    def is_folder(self, path: Path) -> bool:
+        return path.is_dir()
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def names(self, folder: Path) -> Sequence[str]:
+        return [entry.name for entry in folder.iterdir()]
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def full(self, path: Path) -> Path:
+        return path.resolve()
+
+    def shown(self, path: Path) -> str:
+        return str(path)
+
+
+_DISK = _Disk()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +120,40 @@ class SpecFile:
     settings: Settings | None = field(default=None, compare=False, repr=False)
 
 
-def collect(paths: Sequence[str]) -> list[SpecFile]:
+def is_spec(name: str) -> bool:
+    """Whether a file of this name is a spec wherever it is found: `meterspec.toml`, `*.meterspec.toml`."""
+    return name == NAME or name.endswith(f".{NAME}")
+
+
+def collect(paths: Sequence[str], where: Files = _DISK) -> list[SpecFile]:
     """The files that paths name: files, folders or `-`; without any, those of the project around this folder.
 
     Raises `Failure` with MS001 to MS004.
     """
     if not paths:
-        return _around(Path.cwd())
-    settings_of = cache(_settings_of)
+        return _around(Path.cwd(), where)
+    settings_of = cache(lambda folder: _settings_of(folder, where))
     files: dict[str, SpecFile] = {}
     for path in paths:
         if path == "-":
             files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(Path.cwd()))
             continue
-        for file in _files(Path(path)):
-            full = file.resolve()
-            files.setdefault(str(full), _read(file, settings_of(full.parent)))
+        for file in _files(Path(path), where):
+            full = where.full(file)
+            files.setdefault(str(full), _read(file, settings_of(full.parent), where))
     return list(files.values())
 
 
-def _around(folder: Path) -> list[SpecFile]:
+def _around(folder: Path, where: Files) -> list[SpecFile]:
     """The project of a folder: the nearest spec, or the nearest settings that name one, upward."""
     for parent in [folder, *folder.parents]:
-        if (parent / NAME).is_file():
-            settings = _settings_of(parent)
-            return [_read(_shown(file), settings) for file in _files(parent)]
-        settings = _settings_in(parent)
+        if where.is_file(parent / NAME):
+            settings = _settings_of(parent, where)
+            return [_read(_shown(file), settings, where) for file in _files(parent, where)]
+        settings = _settings_in(parent, where)
         if settings is not None and settings.paths is not None:
-            return [_read(_shown(file), settings) for path in settings.paths for file in _files(parent / path)]
+            found = [file for path in settings.paths for file in _files(parent / path, where)]
+            return [_read(_shown(file), settings, where) for file in found]
     hint = "write the path of a spec, or `meterspec init` for a new one"
     raise Failure(NO_SPEC, path=f"{folder} or above", hint=hint)
 
@@ -107,20 +164,21 @@ def _shown(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _settings_of(folder: Path) -> Settings | None:
+def _settings_of(folder: Path, where: Files) -> Settings | None:
     """The nearest settings of an absolute folder, upward."""
-    return next(filter(None, map(_settings_in, [folder, *folder.parents])), None)
+    return next(filter(None, (_settings_in(parent, where) for parent in [folder, *folder.parents])), None)
 
 
-def _settings_in(folder: Path) -> Settings | None:
+def _settings_in(folder: Path, where: Files) -> Settings | None:
     """What the pyproject.toml of a folder says about the project; None where it has no such table."""
     path = folder / "pyproject.toml"
+    name = where.shown(_shown(path))
     try:
-        data = path.read_bytes()
+        data = where.read(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as error:
-        raise Failure(UNREADABLE_FILE, path=_shown(path), reason=error.strerror or error) from error
+        raise Failure(UNREADABLE_FILE, path=name, reason=error.strerror or error) from error
     if b"meterspec" not in data:
         return None
     import tomli  # noqa: PLC0415 - only where a pyproject.toml speaks of us
@@ -129,13 +187,13 @@ def _settings_in(folder: Path) -> Settings | None:
         text = data.decode()
         tool = tomli.loads(text).get("tool", {})
     except (ValueError, RecursionError) as error:
-        raise Failure(UNREADABLE_FILE, path=_shown(path), reason=error) from error
+        raise Failure(UNREADABLE_FILE, path=name, reason=error) from error
     table = tool.get("meterspec") if isinstance(tool, dict) else None
     if table is None:
         return None
 
     def bad(fault: str, hint: str) -> Failure:
-        return Failure(BAD_SETTINGS, path=_shown(path), fault=fault, hint=hint)
+        return Failure(BAD_SETTINGS, path=name, fault=fault, hint=hint)
 
     if not isinstance(table, dict):
         raise bad(
@@ -148,31 +206,37 @@ def _settings_in(folder: Path) -> Settings | None:
     paths = table.get("paths")
     if paths is not None and not (isinstance(paths, list) and all(isinstance(entry, str) for entry in paths)):
         raise bad("has a `paths` that is no array of texts", 'write `paths = ["meterspec.toml"]`')
-    return Settings(str(_shown(path)), text, paths, table.get("lint"))
+    return Settings(name, text, paths, table.get("lint"))
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        main = [path / NAME] if (path / NAME).is_file() else []
-        found = main + sorted(path.glob(f"*.{NAME}"))
+def _files(path: Path, where: Files) -> list[Path]:
+    if where.is_folder(path):
+        try:
+            names = sorted(where.names(path))
+        except OSError as error:
+            raise Failure(UNREADABLE_FILE, path=where.shown(path), reason=error.strerror or error) from error
+        main = [NAME] if NAME in names and where.is_file(path / NAME) else []
+        found = main + [name for name in names if is_spec(name) and name != NAME]
         if not main:
-            found = sorted(file for file in path.glob("*.toml") if file.name != "pyproject.toml")
+            found = [name for name in names if name.endswith(".toml") and name not in _BESIDE]
         if not found:
-            raise Failure(NO_SPEC, path=path, hint=f"a project has a `{NAME}`, or TOML files in a folder of their own")
-        return found
-    if not path.exists():
-        raise Failure(NO_SUCH_FILE, path=path)
+            hint = f"a project has a `{NAME}`, or TOML files in a folder of their own"
+            raise Failure(NO_SPEC, path=where.shown(path), hint=hint)
+        return [path / name for name in found]
+    if not where.exists(path):
+        raise Failure(NO_SUCH_FILE, path=where.shown(path))
     return [path]
 
 
 _EVENTS = {".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".gz", ".zst"}
 
 
-def _read(path: Path, settings: Settings | None) -> SpecFile:
+def _read(path: Path, settings: Settings | None, where: Files) -> SpecFile:
+    name = where.shown(path)
     if path.suffix in _EVENTS:
         hint = "it is an event file: write `--events` before each, or put the pattern in quotes"
-        raise Failure(NO_SPEC, path=path, hint=hint)
+        raise Failure(NO_SPEC, path=name, hint=hint)
     try:
-        return SpecFile(str(path), path.read_bytes(), settings)
+        return SpecFile(name, where.read(path), settings)
     except OSError as error:
-        raise Failure(UNREADABLE_FILE, path=path, reason=error.strerror or error) from error
+        raise Failure(UNREADABLE_FILE, path=name, reason=error.strerror or error) from error

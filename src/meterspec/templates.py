@@ -24,7 +24,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_folder()),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - SQL and prose; a template for HTML escapes
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),  # noqa: S701 - the rest is SQL and prose
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,35 +1,233 @@
-"""The command `diff`: what the changes between two specs mean."""
+"""The command `diff`: what the changes between two specs mean, and what they do to money."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meterspec.commands.shared import FINDINGS, Exit, palette_of, program_of
-from meterspec.project import collect
-from meterspec.render import as_json, printable
+from meterspec.commands.shared import (
+    BAD_ARGUMENT,
+    FINDINGS,
+    Exit,
+    counted,
+    instant_argument,
+    palette_of,
+    program_of,
+    stop_on_errors,
+    write_diagnostics,
+)
+from meterspec.diagnostics import Diagnostics, Failure
+from meterspec.ir import Program
+from meterspec.project import SpecFile, collect
+from meterspec.render import Palette, as_json, order, printable
 
-__all__ = ["diff"]
+if TYPE_CHECKING:
+    from meterspec.approvals import Approval
+    from meterspec.diff import Verdict
+    from meterspec.money import Money
+    from meterspec.reports import Comparison
+
+__all__ = ["Base", "Usage", "diff"]
 
 
-def diff(base: str, head: str, format: str, fail_on: str | None) -> None:
-    """Says what changes between two specs mean."""
-    from meterspec.diff import as_json as changes_json  # noqa: PLC0415
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Where the spec before is: in a path, at a revision, or in a folder of artefacts."""
+
+    revision: str | None = None
+    exact: bool = False
+    artefacts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The events that both specs are run on, as they are given on the command line."""
+
+    events: Sequence[str] = ()
+    cycles: tuple[str | None, str | None] = (None, None)
+    begins: tuple[str | None, str | None] = (None, None)
+    as_of: str | None = None
+
+
+def diff(
+    paths: Sequence[str],
+    base: Base,
+    usage: Usage,
+    format: str | None,
+    fail_on: str | None,
+    approvals: str | None,
+    today: str | None,
+    output: str | None,
+) -> None:
+    """Says what changes between two specs mean, and with events what they do to each invoice and number."""
     from meterspec.diff import diff as find_changes  # noqa: PLC0415
+    from meterspec.migration import steps  # noqa: PLC0415
+    from meterspec.reports import Comparison, Reported  # noqa: PLC0415
 
-    before, _ = program_of(collect([base]))
-    after, _ = program_of(collect([head]))
-    found = find_changes(before, after)
-    if format == "json":
-        sys.stdout.write(as_json(changes_json(found)))
+    called, before_files, after_files = _sides(paths, base)
+    if before_files is None or [file.data for file in before_files] == [file.data for file in after_files]:
+        after, _ = program_of(after_files)
+        before = after if before_files is not None else Program()
     else:
-        palette = palette_of(sys.stdout)
-        colours = {"breaking": "red", "review": "yellow", "safe": "green"}
-        for change in found:
-            impact = palette.paint(f"{change.impact.value}[{change.code}]", "bold", colours[change.impact.value])
-            sys.stdout.write(f"{impact} {printable(change.message)}\n")
-        counts = [(word, sum(change.impact.value == word for change in found)) for word in colours]
-        words = ", ".join(f"{count} {word}" for word, count in counts if count)
-        sys.stdout.write(f"{words or 'no change of meaning'}\n")
+        before, _ = program_of(before_files)
+        after, _ = program_of(after_files)
+    verdicts = find_changes(before, after)
+    out = Diagnostics()
+    approved = _approved(verdicts, approvals, today, after_files, out)
+    stop_on_errors(out)
+    write_diagnostics(order(out), sys.stderr)
+    comparison = Comparison(
+        base=called,
+        changes=tuple(map(Reported, verdicts, approved)),
+        steps=steps(before, after, verdicts),
+        money=_money(before, after, verdicts, usage) if usage.events else None,
+    )
+    _write(comparison, format, output)
     ranks = ["safe", "review", "breaking"]
-    if fail_on is not None and any(ranks.index(c.impact.value) >= ranks.index(fail_on) for c in found):
+    stopped = [
+        change
+        for change in comparison.open()
+        if fail_on is not None and ranks.index(change.impact.value) >= ranks.index(fail_on)
+    ]
+    if stopped:
+        word = "change is" if len(stopped) == 1 else "changes are"
+        sys.stderr.write(
+            f"{len(stopped)} {word} `{fail_on}` or worse and not approved; `--format approvals` prints approvals to "
+            "fill in\n"
+        )
         raise Exit(FINDINGS)
+
+
+def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None, list[SpecFile]]:
+    """What the spec before is called, its files, and those of the spec after; None where a commit has no spec."""
+    if base.revision is not None and base.artefacts is not None:
+        raise Failure(BAD_ARGUMENT, argument="--against-artefacts", value=base.artefacts, reason=" beside `--against`")
+    if base.revision is not None:
+        from meterspec.baseline import at_revision, commit_of  # noqa: PLC0415
+
+        head = collect(paths[-1:])
+        commit = commit_of(paths[-1] if paths else None, base.revision, exact=base.exact)
+        files = at_revision(commit, paths[:1], head)
+        if not files:
+            sys.stderr.write(f"{commit.short} has no spec: all of it is new\n")
+        return f"{commit.short} ({printable(base.revision)})", files or None, head
+    if base.exact:
+        raise Failure(BAD_ARGUMENT, argument="--exact", value="true", reason=" without `--against`")
+    if base.artefacts is not None:
+        from meterspec.baseline import deployed  # noqa: PLC0415
+
+        if len(paths) > 1:
+            raise Failure(BAD_ARGUMENT, argument="BASE", value=paths[0], reason=" beside `--against-artefacts`")
+        return base.artefacts, deployed(Path(base.artefacts)), collect(paths)
+    if not paths:
+        hint = "write the path of the spec before, or where it is: `--against main`, `--against-artefacts build`"
+        raise Failure(BAD_ARGUMENT, argument="BASE", value="", reason=": there is nothing to compare with", hint=hint)
+    return paths[0], collect(paths[:1]), collect(paths[1:])
+
+
+def _approved(
+    verdicts: Sequence[Verdict], path: str | None, today: str | None, head: Sequence[SpecFile], out: Diagnostics
+) -> Sequence[Approval | None]:
+    """The approval of each change; the file beside the spec is read where none is named."""
+    from meterspec.approvals import NAME, apply, read  # noqa: PLC0415
+    from meterspec.project import UNREADABLE_FILE  # noqa: PLC0415
+
+    day = _day_argument(today)
+    file = Path(head[0].name).parent / NAME if path is None else Path(path)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        if path is not None:
+            raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror) from error
+        return [None] * len(verdicts)
+    except OSError as error:
+        raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror or error) from error
+    found = read(str(file), data, out)
+    if out.has_errors or not found:
+        return [None] * len(verdicts)
+    if day is None:
+        from meterspec.baseline import head_date  # noqa: PLC0415
+
+        day = head_date(str(file))
+    if day is None:
+        hint = "write `--today 2026-05-01`; inside of a repository it is the day of the commit that is checked out"
+        reason = f": the approvals of {file} hold until a day, and there is no commit to take today from"
+        raise Failure(BAD_ARGUMENT, argument="--today", value="", reason=reason, hint=hint)
+    return apply(found, verdicts, day, out)
+
+
+def _day_argument(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        hint = "write a date: 2026-05-01"
+        raise Failure(BAD_ARGUMENT, argument="--today", value=text, reason="", hint=hint) from None
+
+
+def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: Usage) -> Money:
+    """Both specs on the same events; what was not computed is said on standard error."""
+    from meterspec.commands.counting import cycles_argument  # noqa: PLC0415
+    from meterspec.diff import renamed  # noqa: PLC0415
+    from meterspec.money import compare  # noqa: PLC0415
+
+    out = Diagnostics()
+    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), usage.begins, strict=True))
+    money = compare(
+        before,
+        after,
+        usage.events,
+        out,
+        renamed=renamed(verdicts),
+        as_of=instant_argument("--as-of", usage.as_of),
+        begins=(start, end),
+        cycles=cycles_argument(usage.cycles),
+    )
+    stop_on_errors(out)
+    for name in money.skipped:
+        sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
+    return money
+
+
+_ENDINGS = {".json": "json", ".md": "markdown", ".html": "html"}
+
+
+def _write(comparison: Comparison, format: str | None, output: str | None) -> None:
+    """Writes a comparison to a file, complete or not at all, or to standard output."""
+    match format or _ENDINGS.get(Path(output or "").suffix.lower()):
+        case "json":
+            from meterspec.reports.document import as_document  # noqa: PLC0415
+
+            text = as_json(as_document(comparison))
+        case "markdown":
+            from meterspec.reports.markdown import as_markdown  # noqa: PLC0415
+
+            text = as_markdown(comparison)
+        case "github":
+            from meterspec.reports.github import as_github  # noqa: PLC0415
+
+            text = as_github(comparison, Path.cwd())
+        case "html":
+            from meterspec.reports.page import as_page  # noqa: PLC0415
+
+            text = as_page(comparison)
+        case "approvals":
+            from meterspec.approvals import written  # noqa: PLC0415
+
+            text = "\n".join(written(change.verdict) for change in comparison.open())
+        case _:
+            from meterspec.reports.text import as_text  # noqa: PLC0415
+
+            text = as_text(comparison, palette_of(sys.stdout) if output is None else Palette())
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from meterspec.artifacts import write_file  # noqa: PLC0415
+
+    write_file(Path(output), text.encode())
+    sys.stderr.write(f"{counted(len(comparison.changes), 'change')} in {printable(output)}\n")

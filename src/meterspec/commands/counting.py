@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from meterspec.run import Result, Run
     from meterspec.store import Counts, Sealed
 
-__all__ = ["computed", "run", "run_on", "seal"]
+__all__ = ["computed", "cycles_argument", "run", "run_on", "seal"]
 
 TOO_MANY_REJECTS = Rule(
     code="MS709",
@@ -172,7 +172,7 @@ def computed(
         as_of=moment,
         begins=(start, end),
         between=between,
-        cycles=_cycles_argument(cycles),
+        cycles=cycles_argument(cycles),
         fill=fill,
         threads=threads,
         rejects=rejects,
@@ -310,7 +310,7 @@ def _rejects_to(path: str | None) -> Iterator[Callable[[Reject], object] | None]
         yield keep
 
 
-def _cycles_argument(cycles: tuple[str | None, str | None]) -> Sequence[Cycle] | Anchor:
+def cycles_argument(cycles: tuple[str | None, str | None]) -> Sequence[Cycle] | Anchor:
     """The billing cycles that `--cycles FILE` or `--cycle-anchor DATE` give; none where both are absent."""
     from meterspec.events import Anchor, read_cycles  # noqa: PLC0415
 

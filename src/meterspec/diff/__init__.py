@@ -5,7 +5,20 @@ values into words, and `judge` brings them together: `diff(before, after)` gives
 """
 
 from meterspec.diff.changes import Change, Kind
-from meterspec.diff.judge import Verdict, as_json, diff
+from meterspec.diff.judge import Verdict, as_json, diff, renamed
 from meterspec.diff.rules import RULES, UNKNOWN, Area, ChangeRule, Impact, Shown
 
-__all__ = ["RULES", "UNKNOWN", "Area", "Change", "ChangeRule", "Impact", "Kind", "Shown", "Verdict", "as_json", "diff"]
+__all__ = [
+    "RULES",
+    "UNKNOWN",
+    "Area",
+    "Change",
+    "ChangeRule",
+    "Impact",
+    "Kind",
+    "Shown",
+    "Verdict",
+    "as_json",
+    "diff",
+    "renamed",
+]

@@ -1,23 +1,24 @@
 """Finds every difference of two programs and judges none of them.
 
 The walk goes over the fields of the IR's dataclasses, so a field that is new in the IR is compared from its first day.
-What it has to be told stands in the tables below: where order means nothing, and what goes by another word in a spec.
+What it has to be told stands in the tables below: what is one thing, and what goes by another word in a spec. `forms`
+says when two values mean the same.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
+from meterspec.cel.tree import Call, FieldRef, ListOf, Literal
+from meterspec.diff.forms import UNORDERED, compared, form
 from meterspec.ir import (
     Aggregate,
     BillingCycle,
     CalendarWindow,
-    Compliance,
     Entitlement,
     Example,
     ExpectedRow,
@@ -45,18 +46,6 @@ _WHOLE = (*_EXPRESSIONS, FamilySource, RatioSource, BillingCycle, CalendarWindow
 
 _WHOLE_FIELDS = {(Family, "table")}
 """Tuples that are one name, not a list of names."""
-
-_UNORDERED = {
-    (Program, "families"),
-    (Program, "meters"),
-    (Field, "values"),
-    (Compliance, "jurisdiction"),
-    (Compliance, "regulatory_regimes"),
-    (Meter, "examples"),
-    (FamilySource, "families"),
-}
-"""Tuples whose order means nothing. Everywhere else it counts: the fields of a family decide which of two conflicting
-events wins, and the first rate that matches is the one that applies."""
 
 _HOLD_SCALARS = {
     (Program, "meters"),
@@ -109,25 +98,6 @@ _SHORT_KEYS: dict[tuple[type, str], tuple[str, ...]] = {
     (Aggregate, "function"): ("kind",),
 }
 """The same in the short form, `[meter.NAME]`."""
-
-_JOINS = {"logical_and", "logical_or"}
-"""Overloads of which neither order, nor nesting, nor repetition matters. An expression that checks cannot fail on any
-event, so this holds without CEL's rules for errors."""
-
-_COMMUTATIVE = {
-    "equals",
-    "not_equals",
-    "add_int64",
-    "add_decimal",
-    "multiply_int64",
-    "multiply_decimal",
-    "add_duration_duration",
-    "math_least_int64",
-    "math_least_decimal",
-    "math_greatest_int64",
-    "math_greatest_decimal",
-}
-"""Overloads of which the order of operands does not matter: their arithmetic is exact."""
 
 
 class Kind(StrEnum):
@@ -256,7 +226,7 @@ class _Finder:
 
     def objects(self, before: object, after: object) -> Iterator[_Found]:
         """The differences of two objects of one class."""
-        for name in _compared(type(before)):
+        for name in compared(type(before)):
             old, new = getattr(before, name), getattr(after, name)
             if old is new or (old == new and (type(before), name) not in _HOLD_SCALARS):
                 continue
@@ -279,7 +249,7 @@ class _Finder:
                 yield (Step(before, after, name), *route), was, now
         else:
             same = self._in_new_names(old) if isinstance(old, FamilySource | RatioSource) else old
-            if _form(same) != _form(new):
+            if form(same) != form(new):
                 yield (Step(before, after, name),), old, new
 
     def _members(
@@ -292,7 +262,7 @@ class _Finder:
             yield (Step(before, after, name),), text, None
         for text in added:
             yield (Step(before, after, name),), None, text
-        if old != new and not gone and not added and (type(before), name) not in _UNORDERED:
+        if old != new and not gone and not added and (type(before), name) not in UNORDERED:
             yield (Step(before, after, name),), old, new
 
     def _items(
@@ -315,7 +285,7 @@ class _Finder:
         for number, key in enumerate(old_keys):
             if key not in now_at and ("before", key) not in follow:
                 yield (Step(before, after, name, old[number], (number, None)),), old[number], None
-        if (type(before), name) not in _UNORDERED:
+        if (type(before), name) not in UNORDERED:
             fixed = _role_names(before) | _role_names(after)  # roles come first whatever the spec's order is
             left = [key for key in old_keys if key in now_at and key not in fixed]
             right = [key for key in new_keys if key in was_at and key not in fixed]
@@ -334,7 +304,7 @@ class _Finder:
     def _key(self, item: object, name: str | None = None) -> Hashable:
         match item:
             case Rate(match=match):
-                return frozenset(_form(pair) for pair in match)
+                return frozenset(form(pair) for pair in match)
             case Tier(up_to=bound):
                 return ("up to", bound)
             case _:
@@ -373,68 +343,13 @@ class _Finder:
         meant: dict[Hashable, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for thing in gone:
             same = replace(thing, source=self._in_new_names(thing.source)) if isinstance(thing, Meter) else thing
-            meant[_form(same, without=_NAMING)][0].append(thing.name)
+            meant[form(same, without=_NAMING)][0].append(thing.name)
         for thing in fresh:
-            meant[_form(thing, without=_NAMING)][1].append(thing.name)
+            meant[form(thing, without=_NAMING)][1].append(thing.name)
         return {left[0]: right[0] for left, right in meant.values() if len(left) == len(right) == 1}
 
 
 _NAMING = frozenset({"name", "sql_name", "description"})
-
-
-def _form(value: object, without: frozenset[str] = frozenset()) -> Hashable:
-    """Equal for two values that mean the same; `without` names fields that do not count."""
-    match value:
-        case bool():
-            return ("bool", value)
-        case tuple():
-            return tuple(_form(item) for item in value)
-        case ListOf(items, kind):
-            return ("list", kind, frozenset(map(_form, items)))
-        case Call(overload) if overload in _JOINS:
-            operands = frozenset(_operands(value, overload))
-            return next(iter(operands)) if len(operands) == 1 else (overload, operands)
-        case Call(overload, args, kind):
-            forms = tuple(map(_form, args))
-            if overload.startswith("greater"):  # a > b is b < a
-                return (overload.replace("greater", "less"), kind, forms[::-1])
-            return (overload, kind, frozenset(forms) if overload in _COMMUTATIVE else forms)
-        case _ if is_dataclass(value):
-            form: list[Hashable] = [type(value).__name__]
-            for name in _compared(type(value)):
-                if name in without:
-                    continue
-                part = getattr(value, name)
-                if (type(value), name) in _UNORDERED and isinstance(part, tuple):
-                    form.append(frozenset(map(_form, part)))
-                else:
-                    form.append(_form(part))
-            return tuple(form)
-        case Hashable():
-            return value
-        case _:
-            raise TypeError(type(value))  # the IR holds nothing that can change
-
-
-def _operands(expr: Expr, overload: str) -> Iterator[Hashable]:
-    """The operands of a chain of `&&` or of `||`, however it is nested."""
-    match expr:
-        case Call(own, args) if own == overload:
-            for arg in args:
-                yield from _operands(arg, overload)
-        case _:
-            yield _form(expr)
-
-
-_FIELDS: dict[type, tuple[str, ...]] = {}
-
-
-def _compared(kind: type) -> tuple[str, ...]:
-    """The fields of a class that count for equality."""
-    names = _FIELDS.get(kind)
-    if names is None:
-        names = _FIELDS[kind] = tuple(field.name for field in fields(kind) if field.compare)
-    return names
 
 
 def _keys(step: Step, short: bool, position: int | None) -> Iterable[str | int]:

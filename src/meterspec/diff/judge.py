@@ -12,7 +12,7 @@ from meterspec.diff.words import field_type, reads_the_same, text, with_types
 from meterspec.ir import Example, ExpectedRow, Family, Field, Meter, MeterKind, Price, Program, Rate, Tier
 from meterspec.source import Place
 
-__all__ = ["Verdict", "as_json", "diff", "facts"]
+__all__ = ["Verdict", "as_json", "diff", "facts", "renamed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,14 @@ def as_json(verdicts: Iterable[Verdict]) -> dict[str, Any]:
         "summary": {impact.value: sum(verdict.impact is impact for verdict in verdicts) for impact in Impact},
         "money": [],
     }
+
+
+def renamed(verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """The new names of families and meters by their old ones."""
+    names = [
+        verdict.change for verdict in verdicts if verdict.change.field == "name" and len(verdict.change.route) == 2
+    ]
+    return {str(change.before): str(change.after) for change in names}
 
 
 def facts(change: Change, before: str, after: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`manifest.json`: what was compiled from what, and how each number comes about, from field to view.
+"""`manifest.json`: what was compiled from what, and how each number comes about; `sources.json`, the files of the spec.
 
 It is made last, over all other artefacts, so that it can hold their digests.
 """
@@ -18,11 +18,19 @@ from meterspec.cel.printer import show
 from meterspec.cel.tree import Expr, FieldRef, walk
 from meterspec.ir import Family, FamilySource, Meter, Program, RatioSource, Window
 
-__all__ = ["FORMAT", "PATH", "emit", "lineage", "window_document"]
+__all__ = ["FORMAT", "PATH", "SOURCES", "emit", "lineage", "sources", "window_document"]
 
 FORMAT = 1
 """The version of the manifest's own layout."""
 PATH = PurePosixPath("manifest.json")
+SOURCES = PurePosixPath("sources.json")
+
+
+def sources(files: Sequence[tuple[str, bytes]]) -> Artifact:
+    """The files of a spec, each a name and its bytes, as they were compiled: what `diff` compares artefacts by."""
+    listed = [{"name": PurePath(name).name, "text": data.decode()} for name, data in files]
+    text = json.dumps({"files": listed, "format": FORMAT}, indent=2, sort_keys=True, ensure_ascii=False)
+    return Artifact(SOURCES, text + "\n")
 
 
 def emit(program: Program, files: Sequence[tuple[str, bytes]], artifacts: Sequence[Artifact]) -> Artifact:
