@@ -27,26 +27,11 @@ WITH "located" AS (
     *,
     ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
   FROM "located"
-), "on_grid_2" AS (
-  SELECT
-    *,
-    (4 * "meterspec_window_place" + 3) // 146097 AS "meterspec_window_place_century"
-  FROM "on_grid"
-), "on_grid_3" AS (
-  SELECT
-    *,
-    "meterspec_window_place" - ((146097 * "meterspec_window_place_century") // 4) AS "meterspec_window_place_rest"
-  FROM "on_grid_2"
-), "on_grid_4" AS (
-  SELECT
-    *,
-    (4 * "meterspec_window_place_rest" + 3) // 1461 AS "meterspec_window_place_year"
-  FROM "on_grid_3"
 ), "numbered" AS (
   SELECT
     *,
-    12 * (100 * "meterspec_window_place_century" + "meterspec_window_place_year") + ((5 * ("meterspec_window_place_rest" - ((1461 * "meterspec_window_place_year") // 4)) + 2) // 153) + 2 AS "meterspec_window"
-  FROM "on_grid_4"
+    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) - 1 AS "meterspec_window"
+  FROM "on_grid"
 ), "begun" AS (
   SELECT
     *,
