@@ -25,6 +25,8 @@ from meterspec.ir import (
     Aggregate,
     BillingCycle,
     CalendarUnit,
+    Credits,
+    Entitlement,
     FamilySource,
     Function,
     Meter,
@@ -66,12 +68,13 @@ def emitted(*meters: Meter) -> dict[str, Body]:
     program = Program(meters=meters)
     out = Diagnostics()
     stripe.check(program, out)
-    assert not [each.message for each in out]
+    assert not out.has_errors, [each.message for each in out]
     return {str(artifact.path): json.loads(artifact.text) for artifact in stripe.BACKEND.emit(program)}
 
 
-def document(price: Price, function: Function = Function.SUM, **changes: Any) -> Body:
-    (only,) = emitted(meter(price, function, **changes)).values()
+def document(price: Price | Meter, function: Function = Function.SUM, **changes: Any) -> Body:
+    billed = price if isinstance(price, Meter) else meter(price, function, **changes)
+    (only,) = emitted(billed).values()
     return only
 
 
@@ -110,7 +113,13 @@ def test_only_meters_with_a_price_are_sent() -> None:
 
 @pytest.mark.parametrize(
     ("function", "formula", "has_value"),
-    [(Function.COUNT, "count", False), (Function.SUM, "sum", True), (Function.LAST, "last", True)],
+    [
+        (Function.COUNT, "count", False),
+        (Function.SUM, "sum", True),
+        (Function.LAST, "last", True),
+        (Function.MAX, "last", True),
+        (Function.AVG, "last", True),
+    ],
 )
 def test_formulas(function: Function, formula: str, has_value: bool) -> None:
     body = document(BY_THE_UNIT, function)["meter"]
@@ -159,6 +168,29 @@ def test_a_flat_price_has_no_meter_whatever_is_measured() -> None:
     assert [price["recurring"]["usage_type"] for price in body["prices"]] == ["licensed"]
 
 
+def test_caps_and_credits_become_a_feature_an_alert_and_the_template_of_a_grant() -> None:
+    made = document(CAPPED)
+    assert [(price["lookup_key"], price["unit_amount_decimal"]) for price in made["prices"]] == [
+        ("meterspec:acme.prepaid:usage", "9"),
+        ("meterspec:acme.prepaid:pack", "9000"),
+    ]
+    assert "recurring" not in made["prices"][1]
+    assert made["feature"]["metadata"]["meterspec_limit"] == "5000"
+    assert made["alert"]["usage_threshold"]["gte"] == 4000
+    assert made["credit_grant"]["amount"]["monetary"] == {"currency": "eur", "value": 9000}
+
+
+def test_usage_by_the_day_is_a_sum_that_a_later_one_replaces() -> None:
+    formulas = {
+        function: stripe.document(meter(BY_THE_UNIT, function), stripe.Usage.DAY)["meter"] for function in Function
+    }
+    for function, body in formulas.items():
+        added = function in {Function.COUNT, Function.SUM}
+        assert isinstance(body, dict)
+        assert body["default_aggregation"] == {"formula": "sum" if added else "last"}
+        assert body.get("event_time_window") == ("day" if added else None)
+
+
 def test_included_units_over_several_tiers_keep_each_flat_fee_where_its_tier_begins() -> None:
     price = replace(
         EXAMPLE,
@@ -193,10 +225,32 @@ def refused(path: str, body: Body) -> list[str]:
 
 def requests(documents: Body) -> list[tuple[str, Body]]:
     """The requests that a document stands for, in the order they are made."""
-    first = [("/v1/billing/meters", documents["meter"])] if documents["meter"] else []
-    return [*first, ("/v1/products", documents["product"]), *(("/v1/prices", price) for price in documents["prices"])]
+    further = {
+        "feature": "/v1/entitlements/features",
+        "product_feature": "/v1/products/{product}/features",
+        "alert": "/v1/billing/alerts",
+        "credit_grant": "/v1/billing/credit_grants",
+    }
+    return [
+        *([("/v1/billing/meters", documents["meter"])] if documents["meter"] else []),
+        ("/v1/products", documents["product"]),
+        *(("/v1/prices", price) for price in documents["prices"]),
+        *((path, documents[key]) for key, path in further.items() if key in documents),
+    ]
 
 
+CAPPED = Meter(
+    name="acme.prepaid",
+    sql_name="acme_prepaid",
+    kind=MeterKind.BILLING,
+    source=FamilySource(("api.call",)),
+    aggregate=Aggregate(function=Function.COUNT),
+    window=BillingCycle(),
+    group_by=("customer_id",),
+    price=Price(model=PriceModel.PREPAID, currency="EUR", credits=Credits(pack=D(1000), price=D(90))),
+    entitlement=Entitlement(limit=D(5000), brim_at=D(4000)),
+)
+"""A meter with everything that a price may have beside its tiers."""
 VARIETY = [
     EXAMPLE,
     BY_THE_UNIT,
@@ -212,6 +266,12 @@ VARIETY = [
 def test_every_body_is_one_that_the_api_takes(price: Price, function: Function) -> None:
     made = document(price, function, unit="kW.h", description="Electricity, in whole kilowatt hours.")
     for path, body in requests(made):
+        assert refused(path, body) == []
+
+
+@needs_schema
+def test_every_body_of_caps_and_credits_is_one_that_the_api_takes() -> None:
+    for path, body in requests(document(CAPPED)):
         assert refused(path, body) == []
 
 
@@ -239,10 +299,15 @@ def test_every_body_is_one_that_the_api_takes(price: Price, function: Function) 
         ("/v1/prices", 0, lambda body: body["tiers"][1].update(unit_amount_decimal=45)),
         ("/v1/prices", 0, lambda body: body["tiers"][1].update(unit_amount=0.45)),
         ("/v1/prices", 1, lambda body: body.update(unit_amount_decimal=20.0)),
+        ("/v1/entitlements/features", 0, lambda body: body.update(name="x" * 81)),
+        ("/v1/products/{product}/features", 0, lambda body: body.pop("entitlement_feature")),
+        ("/v1/billing/alerts", 0, lambda body: body["usage_threshold"].update(recurrence="monthly")),
+        ("/v1/billing/credit_grants", 0, lambda body: body["amount"].update(type="units")),
     ],
 )
 def test_the_schema_would_see_a_slip(path: str, number: int, slip: Callable[[Body], object]) -> None:
-    body = deepcopy([each for to, each in requests(document(EXAMPLE)) if to == path][number])
+    made = document(CAPPED) if "prices" not in path and "meters" not in path else document(EXAMPLE)
+    body = deepcopy([each for to, each in requests(made) if to == path][number])
     slip(body)
     assert refused(path, body)
 
@@ -388,12 +453,22 @@ TIERS = 'tiers = [{{ up_to = {}, unit_amount = 1 }}, {{ up_to = "infinity", unit
         *(
             (
                 spec(aggregate=f'fn = "{function}", value = "size", window = "billing_cycle"'),
-                "MS600",
+                "MS620",
                 f'"{function}"',
-                f"stripe cannot express {function}, which meter `calls` uses",
-                "Stripe has SUM, COUNT and LAST; invoice this meter from the SQL target, `--target sql`",
+                f"{function} has no formula at Stripe: meter `calls` is billed by the last value that is sent",
+                "send its usage until the period has ended: `stripe/usage_export`",
             )
             for function in ("MAX", "MIN", "AVG", "FIRST", "UNIQUE")
+        ),
+        *(
+            (
+                spec(aggregate=f'fn = "{function}", value = "size", window = "billing_cycle"', groups=', "region"'),
+                "MS600",
+                '["customer_id", "region"]',
+                f"stripe cannot express {function} by more than the customer, which meter `calls` uses",
+                "group by the customer alone",
+            )
+            for function in ("LAST",)
         ),
         (
             spec(aggregate='fn = "COUNT", window = { kind = "calendar", unit = "month", timezone = "Europe/Berlin" }'),
@@ -401,13 +476,6 @@ TIERS = 'tiers = [{{ up_to = {}, unit_amount = 1 }}, {{ up_to = "infinity", unit
             '{ kind = "calendar", unit = "month", timezone = "Europe/Berlin" }',
             "stripe cannot express windows in a time zone, which meter `calls` uses",
             'write `window = "billing_cycle"`',
-        ),
-        (
-            spec(aggregate='fn = "LAST", value = "size", window = "billing_cycle"', groups=', "region"'),
-            "MS600",
-            '["customer_id", "region"]',
-            "stripe cannot express LAST by more than the customer, which meter `calls` uses",
-            "group by the customer alone",
         ),
         (
             usage("unit_amount = 1", 'rates = [{ match = { region = "eu" }, unit_amount = 1 }]', groups=', "region"'),
@@ -418,10 +486,38 @@ TIERS = 'tiers = [{{ up_to = {}, unit_amount = 1 }}, {{ up_to = "infinity", unit
         ),
         (
             spec('model = "prepaid"', 'currency = "EUR"', "credits = { pack = 1000, price = 90, refill_below = 50 }"),
-            "MS610",
+            "MS624",
             "{ pack = 1000, price = 90, refill_below = 50 }",
-            "the price of meter `calls` has prepaid units, and Stripe does not",
-            "invoice this meter from the SQL target, `--target sql`",
+            "the packs of meter `calls` are credits of money at Stripe: 90.00 EUR for each, 0.09 a unit",
+            "sell packs and grant their credits from your application, by the body `credit_grant`",
+        ),
+        (
+            spec('model = "prepaid"', 'currency = "EUR"', "credits = { pack = 7, price = 90 }"),
+            "MS610",
+            "90",
+            "the price of meter `calls` has packs whose units have no exact price, and Stripe does not",
+            "write a price that the units of a pack divide into at most 12 decimals of the minor unit",
+        ),
+        (
+            spec('model = "prepaid"', 'currency = "EUR"', "credits = { pack = 7, price = 0 }"),
+            "MS610",
+            "0",
+            "the price of meter `calls` has packs that cost nothing, and Stripe does not",
+            "write `included_units`, which are free in every period",
+        ),
+        (
+            usage("unit_amount = 1", "brim_at = 2.5"),
+            "MS622",
+            "2.5",
+            "`brim_at = 2.5` of meter `calls` has no alert at Stripe: it is not a whole number above zero",
+            "ask `meterspec status` in each period",
+        ),
+        (
+            spec('model = "flat"', 'currency = "EUR"', "base_fee = 5", "brim_at = 10"),
+            "MS622",
+            "10",
+            "`brim_at = 10` of meter `calls` has no alert at Stripe: a flat price has no billing meter",
+            "ask `meterspec status` in each period",
         ),
         (
             usage("unit_amount = 1", "maximum_amount = 50"),

@@ -83,9 +83,11 @@ def compile_program(
     targets: Sequence[str] = TARGETS,
     dialects: Sequence[str] = ("duckdb",),
     grain: CalendarUnit | None = None,
+    stripe_usage: str = "event",
 ) -> list[Artifact]:
     """Every artefact of a program, the manifest last; reports MS6xx for what a target cannot express, and then
-    gives none. With a `grain` the SQL has rollups by it."""
+    gives none. With a `grain` the SQL has rollups by it; `stripe_usage` is how Stripe is sent usage, by `event` or
+    `day`."""
     from meterspec.backends import manifest, stripe  # noqa: PLC0415 - backends are imported when asked for
 
     artifacts: list[Artifact] = []
@@ -99,7 +101,12 @@ def compile_program(
     if "stripe" in targets:
         stripe.check(program, out)
         if not out.has_errors:
-            artifacts += stripe.BACKEND.emit(program)
+            usage = stripe.Usage(stripe_usage)
+            artifacts += stripe.emit(program, usage)
+            for dialect in dialects:
+                stripe.check_export(program, dialect, out)
+            if not out.has_errors:
+                artifacts += stripe.emit_export(program, dialects, usage)
     if "terraform" in targets:
         from meterspec.backends import terraform  # noqa: PLC0415
 

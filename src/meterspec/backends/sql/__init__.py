@@ -16,12 +16,14 @@ from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
 from meterspec.backends.sql.dialects import DIALECTS, Dialect
 from meterspec.backends.sql.families import events_views, family_views
-from meterspec.backends.sql.meters import meter_view
+from meterspec.backends.sql.meters import meter_view, whole_quantity
 from meterspec.backends.sql.scans import (
     AS_OF,
     CYCLES,
     Between,
     Scan,
+    Scanner,
+    Stages,
     needs_as_of,
     needs_cycles,
     parts_of,
@@ -31,6 +33,7 @@ from meterspec.backends.sql.scans import (
 )
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import CalendarUnit, Family, FieldType, Meter, Program
+from meterspec.source import Place
 from meterspec.templates import render
 
 LONG_NAME = Rule(
@@ -48,9 +51,12 @@ __all__ = [
     "Between",
     "Dialect",
     "Scan",
+    "Scanner",
+    "Stages",
     "View",
     "backend",
     "check",
+    "check_name",
     "events_views",
     "family_views",
     "meter_view",
@@ -59,6 +65,9 @@ __all__ = [
     "parts_of",
     "scan_view",
     "scans",
+    "script",
+    "supplied",
+    "whole_quantity",
 ]
 
 
@@ -79,37 +88,42 @@ def backend(dialect: str, grain: CalendarUnit | None = None) -> Backend:
 def check(program: Program, meters: Sequence[Meter], dialect: str, out: Diagnostics) -> None:
     """Reports what a dialect cannot express of the meters and their families: MS600, or MS601 for a name."""
     unsupported(backend(dialect), meters, out)
-    longest = DIALECTS[dialect].longest_name
     families = {family.name: family for meter in meters for family in program.families_of(meter)}
     named = [(f"family `{one.name}`", one.origin, (one.checked, one.rejects, *one.raw)) for one in families.values()]
     named += [(f"meter `{meter.name}`", meter.origin, (meter.sql_name,)) for meter in meters]
     for what, at, names in named:
-        name = max(names, key=lambda one: len(one.encode()))
-        if len(name.encode()) > longest:
-            place = at and at / "name"
-            out.report(LONG_NAME, at=place, what=what, target=f"sql/{dialect}", name=name, most=longest)
+        check_name(max(names, key=lambda one: len(one.encode())), what, at, dialect, out)
+
+
+def check_name(name: str, what: str, at: Place | None, dialect: str, out: Diagnostics) -> None:
+    """Reports MS601 for a name that is too long for the engine; `at` is the place of what has the name."""
+    longest = DIALECTS[dialect].longest_name
+    if len(name.encode()) > longest:
+        place = at and at / "name"
+        out.report(LONG_NAME, at=place, what=what, target=f"sql/{dialect}", name=name, most=longest)
 
 
 def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Iterator[Artifact]:
     folder = PurePosixPath("sql") / dialect.name
     yield Artifact(folder / "inputs.sql", _inputs(program, dialect))
     families = [view for family in program.families for view in family_views(family, dialect)]
-    yield Artifact(folder / "families.sql", _script("Events: typed, checked, each id once.", families, dialect))
+    yield Artifact(folder / "families.sql", script("Events: typed, checked, each id once.", families, dialect))
     passes = scans(program, program.meters, grain=grain)
     if grain is not None:
         rollups = [rollup_view(program, scan, dialect) for scan in passes if scan.grain is not None]
         words = (
             f"Totals by {grain.value} in UTC: views, or tables of the same names and columns that you keep up to date."
         )
-        yield Artifact(folder / "rollups.sql", _script(words, rollups, dialect))
+        yield Artifact(folder / "rollups.sql", script(words, rollups, dialect))
     views = [scan_view(program, scan, dialect) for scan in passes]
     views += [meter_view(program, meter, passes, dialect) for meter in program.meters]
     title = "Quantities: one view a meter, on one scan of the events for each window and set of dimensions."
-    yield Artifact(folder / "meters.sql", _script(title, views, dialect))
+    yield Artifact(folder / "meters.sql", script(title, views, dialect))
 
 
-def _script(title: str, views: list[View], dialect: Dialect) -> str:
-    statements = []
+def script(title: str, views: Sequence[View], dialect: Dialect, tables: Sequence[dict[str, str]] = ()) -> str:
+    """A script that creates tables, each as `supplied` gives it, and then views."""
+    statements = list(tables)
     for view in views:
         select = dialect.adapted(view.select)
         name = b.table(dialect.relation((view.name,)))
@@ -148,15 +162,17 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         tables.append(
             ((AS_OF,), [("as_of", instant)], "One row: the instant that rolling and lifetime windows end at.")
         )
-    statements = []
-    for name, columns, words in tables:
-        definitions = [exp.ColumnDef(this=b.identifier(column), kind=b.data_type(kind)) for column, kind in columns]
-        create = exp.Create(
-            this=exp.Schema(this=b.table(dialect.relation(name)), expressions=definitions), kind="TABLE", exists=True
-        )
-        statements.append(_statement(words, create, dialect, dialect.table_options))
+    statements = [supplied(name, columns, words, dialect) for name, columns, words in tables]
     title = "What you supply: create these tables, or views of the same names and columns."
     return render("sql/script.sql.j2", title=title, statements=statements)
+
+
+def supplied(name: tuple[str, ...], columns: Sequence[tuple[str, str]], words: str, dialect: Dialect) -> dict[str, str]:
+    """The statement that creates a relation which the user fills: columns, each a name and a type, and what it is."""
+    definitions = [exp.ColumnDef(this=b.identifier(column), kind=b.data_type(kind)) for column, kind in columns]
+    schema = exp.Schema(this=b.table(dialect.relation(name)), expressions=definitions)
+    create = exp.Create(this=schema, kind="TABLE", exists=True)
+    return _statement(words, create, dialect, dialect.table_options)
 
 
 def _raw_columns(family: Family, dialect: Dialect) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from meterspec.backends.sql.dialects import WIDE, Dialect
 from meterspec.backends.sql.scans import Scan
 from meterspec.ir import CalendarUnit, Function, Meter, Program, RatioSource, Rounding, variables
 
-__all__ = ["Quantity", "meter_view", "quantity_of"]
+__all__ = ["Quantity", "meter_view", "quantity_of", "whole_quantity"]
 
 _PER = {
     CalendarUnit.MINUTE: 60_000_000,
@@ -184,11 +184,20 @@ def _or_zero(total: exp.Expr, meter: Meter, dialect: Dialect) -> exp.Expr:
 # Rounding -------------------------------------------------------------------------------------------------------
 
 
+def whole_quantity(meter: Meter, ratio: Fraction, total: exp.Expr, dialect: Dialect, *, signed: bool) -> exp.Expr:
+    """`ratio` times a total of the wide type, rounded once as the meter says: a whole number of 10^-precision."""
+    return _rounded_whole(_Number(ratio, total, None, signed), meter, dialect)
+
+
 def _rounded(number: _Number, meter: Meter, dialect: Dialect) -> exp.Expr:
     """The number as a decimal of the meter's precision, rounded once."""
+    return dialect.decimal(_rounded_whole(number, meter, dialect), meter.precision)
+
+
+def _rounded_whole(number: _Number, meter: Meter, dialect: Dialect) -> exp.Expr:
     factor, divisor = exact.rounding(number.ratio, meter.precision)
     if divisor == 1 and number.by is None:
-        return dialect.decimal(_times(number.total, factor, dialect), meter.precision)
+        return _times(number.total, factor, dialect)
 
     def by(times: int = 1) -> exp.Expr:
         """The divisor, times a constant."""
@@ -202,7 +211,7 @@ def _rounded(number: _Number, meter: Meter, dialect: Dialect) -> exp.Expr:
         below = b.binary(exp.LT, number.total.copy(), b.number(0))
         sign = b.case([(below, dialect.wide_constant(-1))], dialect.wide_constant(1))
         rounded = b.multiply(sign, rounded)
-    return dialect.decimal(rounded, meter.precision)
+    return rounded
 
 
 def _times(node: exp.Expr, factor: int, dialect: Dialect) -> exp.Expr:

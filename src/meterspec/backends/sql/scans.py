@@ -45,6 +45,8 @@ __all__ = [
     "CYCLES",
     "Between",
     "Scan",
+    "Scanner",
+    "Stages",
     "needs_as_of",
     "needs_cycles",
     "parts_of",
@@ -218,7 +220,7 @@ def _function(meter: Meter) -> Function:
 def scan_view(program: Program, scan: Scan, dialect: Dialect, *, fill: bool = False) -> View:
     """The wide view of a scan. With `fill`, windows in which a group has no event have a row as well."""
     words = ", ".join(f"`{meter.name}`" for meter in scan.meters)
-    return View(scan.name, _Scanner(program, scan, dialect, fill).select(), f"Totals of {words}.")
+    return View(scan.name, Scanner(program, scan, dialect, fill).select(), f"Totals of {words}.")
 
 
 def rollup_view(program: Program, scan: Scan, dialect: Dialect) -> View:
@@ -226,68 +228,17 @@ def rollup_view(program: Program, scan: Scan, dialect: Dialect) -> View:
     assert scan.grain is not None
     words = ", ".join(f"`{meter.name}`" for meter in scan.meters)
     return View(
-        scan.rollup, _Scanner(program, scan, dialect, fill=False).rollup(scan.grain), f"{words} by {scan.grain}."
+        scan.rollup, Scanner(program, scan, dialect, fill=False).rollup(scan.grain), f"{words} by {scan.grain}."
     )
 
 
-class _Scanner:
-    """Puts the view of one scan together, stage by stage; each stage is a named subquery of the view."""
+class Stages:
+    """Puts a view together, stage by stage; each stage is a named subquery of the view."""
 
-    def __init__(self, program: Program, scan: Scan, dialect: Dialect, fill: bool) -> None:
-        self.scan = scan
+    def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.fill = fill
-        self.families = program.families_of(scan.meters[0])
-        self.environment = variables(self.families)
-        self.lowering = Lowering(self.environment, dialect)
         self.calendar = Calendar(dialect)
-        self.groups = list(scan.group_by)
         self.stages: dict[str, exp.Query] = {}
-        self.ordered = any(
-            _function(meter) in {Function.FIRST, Function.LAST, Function.TIME_WEIGHTED} for meter in scan.meters
-        )
-
-    # The view ---------------------------------------------------------------------------------------------------
-
-    def select(self) -> exp.Select:
-        if self.scan.grain is None:
-            families = enumerate(self.families)
-            located = self._stage("located", _union([self._located(family, rank) for rank, family in families]))
-        else:
-            located = self._more("located", self.scan.rollup)
-        if self.scan.is_time_weighted:
-            return self._held(located)
-        placed, keys = self._placed(located)
-        if self.fill:
-            placed = self._with_empty_windows(placed, located)
-            keys = [_START, _END]
-        grouped = [*keys, *self.groups]
-        aggregates = self._aggregates(merge=self.scan.grain is not None)
-        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed))
-        totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
-        if keys == [_WINDOW]:
-            totals = self._bounds_of(totals, self._grid())
-        return self._finish(totals, self._columns())
-
-    def rollup(self, grain: CalendarUnit) -> exp.Select:
-        """A row for every unit and group that has an event: when it begins, in microseconds, and the totals."""
-        families = enumerate(self.families)
-        located = self._stage("located", _union([self._located(family, rank) for rank, family in families]))
-        grid = grid_of(self.dialect, grain, zone("UTC"))
-        numbered = self._numbered(located, grid)
-        grouped = [_WINDOW, *self.groups]
-        select = exp.select(*map(b.column, grouped), *self._aggregates(merge=False)).from_(b.table(numbered))
-        totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
-        begun = self._more("begun", totals, b.named(grid.begins(b.column(_WINDOW)), _TIME))
-        return self._finished(exp.select(*map(b.column, [_TIME, *self.groups, *self._columns()])).from_(b.table(begun)))
-
-    def _columns(self) -> list[str]:
-        """The columns of every meter, each once."""
-        return list(dict.fromkeys(name for meter in self.scan.meters for name in self._columns_of(meter)))
-
-    def _columns_of(self, meter: Meter) -> list[str]:
-        own = [] if _function(meter) is Function.COUNT else [self.scan.total(meter)]
-        return [*own, self.scan.events(meter)]
 
     def _stage(self, name: str, query: exp.Query) -> str:
         """A named subquery; gives the name, with a number where it is taken."""
@@ -304,6 +255,75 @@ class _Scanner:
         """A stage of the rows of another for which all conditions hold."""
         return self._stage(name, exp.select(exp.Star()).from_(b.table(source)).where(b.all_of(conditions)))
 
+    def _before_as_of(self, source: str, *, newest: bool = False, at: str = _TIME) -> str:
+        """A stage with the as-of instant in microseconds as a further column, and only the rows before it.
+
+        Of several instants each gives windows of its own; with `newest` the last one stands for all.
+        """
+        instant = self.dialect.micros(b.column("as_of"))
+        as_of = exp.select(b.named(exp.Max(this=instant) if newest else instant, _LAST)).from_(b.table(AS_OF))
+        select = exp.select(exp.Star()).from_(b.table(source))
+        select = select.join(as_of.subquery(b.identifier("as_of")), join_type="cross", copy=False)
+        return self._stage("before", select.where(b.binary(exp.LT, b.column(at), b.column(_LAST)), copy=False))
+
+    def _finished(self, select: exp.Select) -> exp.Select:
+        for name, query in self.stages.items():
+            select = select.with_(b.identifier(name), as_=query, copy=False)
+        return select
+
+
+class Scanner(Stages):
+    """The view of one scan. With `ordered` its events have what orders them, whatever is computed of them."""
+
+    def __init__(self, program: Program, scan: Scan, dialect: Dialect, fill: bool, *, ordered: bool = False) -> None:
+        super().__init__(dialect)
+        self.scan = scan
+        self.fill = fill
+        self.families = program.families_of(scan.meters[0])
+        self.environment = variables(self.families)
+        self.lowering = Lowering(self.environment, dialect)
+        self.groups = list(scan.group_by)
+        self.ordered = ordered or any(
+            _function(meter) in {Function.FIRST, Function.LAST, Function.TIME_WEIGHTED} for meter in scan.meters
+        )
+
+    # The view ---------------------------------------------------------------------------------------------------
+
+    def select(self) -> exp.Select:
+        located = self._all_located() if self.scan.grain is None else self._more("located", self.scan.rollup)
+        if self.scan.is_time_weighted:
+            return self._held(located)
+        placed, keys = self._placed(located)
+        if self.fill:
+            placed = self._with_empty_windows(placed, located)
+            keys = [_START, _END]
+        grouped = [*keys, *self.groups]
+        aggregates = self._aggregates(merge=self.scan.grain is not None)
+        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed))
+        totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
+        if keys == [_WINDOW]:
+            totals = self._bounds_of(totals, self._grid())
+        return self._finish(totals, self._columns())
+
+    def rollup(self, grain: CalendarUnit) -> exp.Select:
+        """A row for every unit and group that has an event: when it begins, in microseconds, and the totals."""
+        located = self._all_located()
+        grid = grid_of(self.dialect, grain, zone("UTC"))
+        numbered = self._numbered(located, grid)
+        grouped = [_WINDOW, *self.groups]
+        select = exp.select(*map(b.column, grouped), *self._aggregates(merge=False)).from_(b.table(numbered))
+        totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
+        begun = self._more("begun", totals, b.named(grid.begins(b.column(_WINDOW)), _TIME))
+        return self._finished(exp.select(*map(b.column, [_TIME, *self.groups, *self._columns()])).from_(b.table(begun)))
+
+    def _columns(self) -> list[str]:
+        """The columns of every meter, each once."""
+        return list(dict.fromkeys(name for meter in self.scan.meters for name in self._columns_of(meter)))
+
+    def _columns_of(self, meter: Meter) -> list[str]:
+        own = [] if _function(meter) is Function.COUNT else [self.scan.total(meter)]
+        return [*own, self.scan.events(meter)]
+
     def _finish(self, source: str, columns: Sequence[str]) -> exp.Select:
         """The rows of the view: bounds as instants, groups, and the columns of the meters."""
         select = exp.select(
@@ -313,12 +333,12 @@ class _Scanner:
         ).from_(b.table(source))
         return self._finished(select)
 
-    def _finished(self, select: exp.Select) -> exp.Select:
-        for name, query in self.stages.items():
-            select = select.with_(b.identifier(name), as_=query, copy=False)
-        return select
-
     # Events -----------------------------------------------------------------------------------------------------
+
+    def _all_located(self) -> str:
+        """A stage of the events of all families."""
+        located = [self._located(family, rank) for rank, family in enumerate(self.families)]
+        return self._stage("located", _union(located))
 
     def _located(self, family: Family, rank: int) -> exp.Select:
         """The events of a family: when they were, what groups them, and each meter's value where it keeps them."""
@@ -503,17 +523,6 @@ class _Scanner:
             b.named(self.dialect.micros(b.column("cycle_end")), _CYCLE_END),
         ).from_(b.table(CYCLES))
         return exp.Join(this=cycles.subquery(b.identifier(CYCLES)), side=side, on=on)
-
-    def _before_as_of(self, source: str, *, newest: bool = False) -> str:
-        """A stage with the as-of instant in microseconds as a further column, and only the events before it.
-
-        Of several instants each gives windows of its own; with `newest` the last one stands for all.
-        """
-        instant = self.dialect.micros(b.column("as_of"))
-        as_of = exp.select(b.named(exp.Max(this=instant) if newest else instant, _LAST)).from_(b.table(AS_OF))
-        select = exp.select(exp.Star()).from_(b.table(source))
-        select = select.join(as_of.subquery(b.identifier("as_of")), join_type="cross", copy=False)
-        return self._stage("before", select.where(b.binary(exp.LT, b.column(_TIME), b.column(_LAST)), copy=False))
 
     def _window_before(self, source: str, window: Rolling | Lifetime, end: str) -> str:
         """A stage with the start of the window that ends at an instant; null for a lifetime."""

@@ -1,28 +1,80 @@
-"""The Stripe backend: billing meters, products and prices as the bodies of the requests that create them.
+"""The Stripe backend: what a price needs at Stripe as the bodies of requests, and the usage that Stripe is sent as SQL.
 
 `limits` says what Stripe cannot keep or would not take, at the line of the spec that asks for it; `bodies` writes the
-rest, a file a meter. `docs/stripe.md` shows both.
+rest, a file a meter; `usage` writes the views of the meter events, on those of the SQL target. `docs/stripe.md` shows
+all of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from meterspec.backends.base import Artifact, Backend
-from meterspec.backends.stripe.bodies import document
+from meterspec.backends.stripe.bodies import (
+    DIGEST,
+    FEATURE_ID,
+    METER_ID,
+    OWNER,
+    Body,
+    Usage,
+    content_hash,
+    document,
+)
 from meterspec.backends.stripe.limits import SUPPORTS, check, subjects
-from meterspec.ir import Program
+from meterspec.diagnostics import Diagnostics
+from meterspec.ir import Meter, PriceModel, Program
 
-__all__ = ["BACKEND", "check", "subjects"]
+__all__ = [
+    "BACKEND",
+    "DIGEST",
+    "FEATURE_ID",
+    "METER_ID",
+    "OWNER",
+    "SUPPORTS",
+    "Body",
+    "Usage",
+    "check",
+    "check_export",
+    "content_hash",
+    "document",
+    "emit",
+    "emit_export",
+    "subjects",
+]
 
 
-def emit(program: Program) -> Iterator[Artifact]:
+def emit(program: Program, usage: Usage = Usage.EVENT) -> Iterator[Artifact]:
     """`stripe/<sql_name>.json` for every billing meter that has a price."""
     for meter in subjects(program):
-        text = json.dumps(document(meter), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = json.dumps(document(meter, usage), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         yield Artifact(PurePosixPath("stripe", f"{meter.sql_name}.json"), text)
 
 
 BACKEND = Backend(name="stripe", supports=SUPPORTS, emit=emit)
+
+
+def check_export(program: Program, dialect: str, out: Diagnostics) -> None:
+    """Reports what a dialect cannot express of the usage export: MS600, or MS601 for a name."""
+    from meterspec.backends import sql  # noqa: PLC0415 - only where usage is exported
+    from meterspec.backends.stripe.usage import view_name  # noqa: PLC0415
+
+    meters = _exported(program)
+    sql.check(program, meters, dialect, out)
+    if not out.has_errors:
+        for meter in meters:
+            sql.check_name(view_name(meter), f"meter `{meter.name}`", meter.origin, dialect, out)
+
+
+def emit_export(program: Program, dialects: Sequence[str], usage: Usage = Usage.EVENT) -> Iterator[Artifact]:
+    """`stripe/usage_export/<dialect>.sql`, where a meter has usage to send."""
+    from meterspec.backends.stripe.usage import export  # noqa: PLC0415
+
+    meters = _exported(program)
+    for dialect in dialects if meters else ():
+        yield export(program, meters, dialect, usage)
+
+
+def _exported(program: Program) -> tuple[Meter, ...]:
+    return tuple(m for m in subjects(program) if m.price is not None and m.price.model is not PriceModel.FLAT)

@@ -6,11 +6,23 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from meterspec.backends.base import UNSUPPORTED, Feature, needs
-from meterspec.backends.stripe.bodies import DESCRIPTION, UNIT_LABEL, billed, minor_units, steps
+from meterspec.backends.stripe.bodies import (
+    DESCRIPTION,
+    FEATURE_TEXT,
+    UNIT_LABEL,
+    alert_at,
+    billed,
+    feature_key,
+    minor_units,
+    pack_unit_amount,
+    steps,
+    unit_tiers,
+)
 from meterspec.currencies import stripe_digits, stripe_step
 from meterspec.diagnostics import Diagnostics, Rule, Severity
 from meterspec.ir import (
     CalendarWindow,
+    Credits,
     Function,
     Meter,
     MeterKind,
@@ -24,13 +36,13 @@ from meterspec.source import Place
 __all__ = ["SUPPORTS", "check", "subjects"]
 
 
-def _spec(*billing: str, meter: str = "") -> str:
+def _spec(*billing: str, meter: str = "", name: str = "calls") -> str:
     """A billing meter with these lines in its price."""
     return "\n".join(
         [
             'families = [{ name = "api.call" }]',
             "[[meters]]",
-            'name = "calls"',
+            f'name = "{name}"',
             'kind = "billing"',
             *([meter] if meter else []),
             'source = { kind = "family", family = "api.call" }',
@@ -138,19 +150,106 @@ LARGE = Rule(
     severity=Severity.WARNING,
 )
 
+
+def _loads(function: str) -> str:
+    """A billing meter of the load of machines."""
+    return f"""
+        [[families]]
+        name = "gpu.lease"
+        schema.load = {{ type = "integer", required = true, min = 0, max = 100 }}
+        [[meters]]
+        name = "load"
+        kind = "billing"
+        source = {{ kind = "family", family = "gpu.lease" }}
+        aggregate = {{ fn = "{function}", value = "load", window = "billing_cycle", group_by = ["customer_id"] }}
+        billing = {{ model = "usage", currency = "EUR", unit_amount = 0.5 }}
+    """
+
+
+RUNNING = Rule(
+    code="MS620",
+    slug="running-value-at-stripe",
+    title="A function that Stripe does not have, sent as a running value",
+    message="{feature} has no formula at Stripe: meter `{meter}` is billed by the last value that is sent",
+    why="Stripe counts, adds up, or takes the last value of the period. Any other quantity is computed here and sent "
+    "as it stands, so it is exact once it has been sent after the last event of the period, and before the invoice is "
+    "final. Usage that is sent less often is billed as of the last time.",
+    bad=_loads("MAX"),
+    good=_loads("SUM"),
+    severity=Severity.WARNING,
+)
+ALERT_ONCE = Rule(
+    code="MS621",
+    slug="alert-once-at-stripe",
+    title="A soft cap, which Stripe alerts of once",
+    message="`brim_at` of meter `{meter}` is reached anew in every period, and Stripe alerts of it once a customer",
+    why="An alert at Stripe goes off the first time that usage reaches it, and is then spent. `meterspec status` tells "
+    "who is above the soft cap in each period.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "brim_at = 1000"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
+    severity=Severity.WARNING,
+)
+NO_ALERT = Rule(
+    code="MS622",
+    slug="no-alert-at-stripe",
+    title="A soft cap that Stripe cannot alert at",
+    message="`brim_at = {level}` of meter `{meter}` has no alert at Stripe: {reason}",
+    why="An alert at Stripe has a whole number above zero, of what a billing meter has counted. One that is rounded "
+    "would go off at another level, so none is made; `meterspec status` keeps to the exact one.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "brim_at = 0.5"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
+    severity=Severity.WARNING,
+)
+LIMIT = Rule(
+    code="MS623",
+    slug="limit-at-stripe",
+    title="A hard cap, which Stripe knows but does not keep",
+    message="the `limit` of meter `{meter}` stops nothing at Stripe: the application has to",
+    why="The limit becomes a feature of the product, which says who is entitled and how far, in its metadata. Usage "
+    "that is sent is billed, whether it is beyond the limit or not.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "limit = 1000"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
+    severity=Severity.WARNING,
+)
+CREDITS = Rule(
+    code="MS624",
+    slug="credits-at-stripe",
+    title="Prepaid units, which are money at Stripe",
+    message="the packs of meter `{meter}` are credits of money at Stripe: {amount} {currency} for each, {unit} a unit",
+    why="Stripe draws credits down when an invoice becomes final, each invoice rounded to the minor unit. It buys no "
+    "pack where credits are low, and stops nothing where they are used up: usage beyond them is invoiced by the unit. "
+    "The application sells packs, at the price with the key `pack`, and grants the credits.",
+    bad=_spec('model = "prepaid"', 'currency = "EUR"', "credits = { pack = 1000, price = 90 }"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.09"),
+    severity=Severity.WARNING,
+)
+LONG_FEATURE = Rule(
+    code="MS625",
+    slug="name-too-long-for-a-feature",
+    title="A name that is longer than that of a feature at Stripe can be",
+    message="the feature of meter `{meter}` would have a key of {count} characters; Stripe takes {most}",
+    why="The limit of a meter becomes a feature at Stripe, and the name of the meter is in its key.",
+    bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "limit = 1000", name="a" + "-call" * 16),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
+)
+
 SUPPORTS = frozenset(
     {
-        Feature.COUNT,
-        Feature.SUM,
-        Feature.LAST,
+        *(Feature[function.name] for function in Function),
+        Feature.RATIO,
         Feature.SEVERAL_FAMILIES,
         Feature.BILLING_CYCLE,
         Feature.CALENDAR,
         Feature.LOCAL_TIME,
     }
 )
-"""A filter and a value are computed before an event is sent, so Stripe needs to know neither."""
+"""A filter and a value are computed before usage is sent, so Stripe needs to know neither."""
+_FORMULAS = frozenset({Feature.COUNT, Feature.SUM, Feature.LAST})
+"""The functions that Stripe has; the others are sent as running values."""
+_ADDED_UP = frozenset({Function.COUNT, Function.SUM, Function.TIME_WEIGHTED})
+"""The functions whose groups make up the quantity of a customer."""
 
+_LONGEST_NAME = FEATURE_TEXT - len("meterspec:")
 _DECIMALS = 12
 _KNOWN_TIERS = 100
 _PAYMENT_DIGITS = {"IDR": 12, "INR": 9}
@@ -164,12 +263,13 @@ def subjects(program: Program) -> tuple[Meter, ...]:
 
 
 def check(program: Program, out: Diagnostics) -> None:
-    """Reports all that Stripe cannot keep: MS600 for meters, MS610 to MS617 for prices, each with what to write."""
+    """Reports all that Stripe cannot keep: MS600 for meters, MS610 to MS625 for prices, each with what to write."""
     for meter in subjects(program):
         assert meter.price is not None
         if meter.price.model is not PriceModel.FLAT:
             _check_meter(meter, out)
         _check_texts(meter, out)
+        _check_caps(meter, meter.price, out)
         expressible = True
         for construct, at, hint in _foreign(meter.price):
             out.report(NOT_AT_STRIPE, at=at, hint=hint, construct=construct, meter=meter.name)
@@ -186,18 +286,42 @@ def _check_meter(meter: Meter, out: Diagnostics) -> None:
     for feature, at in needs(meter):
         if feature not in SUPPORTS:
             hint = 'write `window = "billing_cycle"`' if feature is Feature.TIME_ZONE else _ELSEWHERE
-            if feature.value in Function.__members__:
-                hint = f"Stripe has SUM, COUNT and LAST; {_ELSEWHERE}"
             out.report(UNSUPPORTED, at=at, hint=hint, target="stripe", feature=feature.value, meter=meter.name)
+        elif (feature is Feature.RATIO or feature.value in Function.__members__) and feature not in _FORMULAS:
+            hint = "send its usage until the period has ended: `stripe/usage_export`"
+            out.report(RUNNING, at=at, hint=hint, feature=feature.value, meter=meter.name)
     at = meter.origin and meter.origin / "aggregate"
     if isinstance(meter.window, CalendarWindow) and meter.window.timezone == "UTC":
         hint = 'write `window = "billing_cycle"`, or anchor every subscription'
         unit = meter.window.unit.value
         out.report(CALENDAR, at=at and at / "window", hint=hint, meter=meter.name, unit=unit)
-    if meter.aggregate is not None and meter.aggregate.function is Function.LAST and len(meter.group_by) > 1:
+    function = meter.aggregate.function if meter.aggregate is not None else None
+    if function not in _ADDED_UP and len(meter.group_by) > 1:
         hint, place = "group by the customer alone", at and at / "group_by"
-        words = "LAST by more than the customer"
+        words = f"{'a ratio' if function is None else function.value} by more than the customer"
         out.report(UNSUPPORTED, at=place, hint=hint, target="stripe", feature=words, meter=meter.name)
+
+
+def _check_caps(meter: Meter, price: Price, out: Diagnostics) -> None:
+    """What of the caps Stripe keeps only in part."""
+    caps, at = meter.entitlement, meter.entitlement.origin
+    if caps.brim_at is not None:
+        place, hint = at and at / "brim_at", "ask `meterspec status` in each period"
+        if alert_at(meter) is not None:
+            out.report(ALERT_ONCE, at=place, hint=hint, meter=meter.name)
+        else:
+            flat = price.model is PriceModel.FLAT
+            reason = "a flat price has no billing meter" if flat else "it is not a whole number above zero"
+            level = f"{caps.brim_at:f}"
+            out.report(NO_ALERT, at=place, hint=hint, meter=meter.name, level=level, reason=reason)
+    if caps.limit is not None:
+        count = len(feature_key(meter))
+        if count > FEATURE_TEXT:
+            place, hint = meter.origin and meter.origin / "name", f"write a name of at most {_LONGEST_NAME} characters"
+            out.report(LONG_FEATURE, at=place, hint=hint, meter=meter.name, count=count, most=FEATURE_TEXT)
+            return
+        hint = "ask `meterspec status`, or the feature's `meterspec_limit`, before more is used"
+        out.report(LIMIT, at=at and at / "limit", hint=hint, meter=meter.name)
 
 
 def _check_texts(meter: Meter, out: Diagnostics) -> None:
@@ -210,9 +334,8 @@ def _check_texts(meter: Meter, out: Diagnostics) -> None:
 def _foreign(price: Price) -> Iterator[tuple[str, Place | None, str]]:
     """The parts of a price that Stripe does not have: in words, their place, and what to write instead."""
     at = price.origin
-    if price.model is PriceModel.PREPAID:
-        yield "prepaid units", at and at / "credits", _ELSEWHERE
-        return
+    if price.credits is not None:
+        yield from _foreign_credits(price)
     if price.rates:
         hint = "write a meter for each rate, with a `filter` such as `region == 'eu'` and a price of its own"
         yield "rates by dimension", at and at / "rates", hint
@@ -234,6 +357,19 @@ def _foreign(price: Price) -> Iterator[tuple[str, Place | None, str]]:
         if tier.up_to is not None and not _is_whole(tier.up_to):
             hint = "write a whole number, or count in a smaller unit"
             yield "a fraction of a unit as a bound", tier.origin and tier.origin / "up_to", hint
+
+
+def _foreign_credits(price: Price) -> Iterator[tuple[str, Place | None, str]]:
+    """Packs are credits of money, so each unit has a price, and a pack one that can be granted."""
+    assert price.credits is not None
+    at = price.credits.origin
+    decimals = stripe_digits(price.currency)
+    amount = pack_unit_amount(price)
+    if not price.credits.price:
+        yield "packs that cost nothing", at and at / "price", "write `included_units`, which are free in every period"
+    elif decimals is not None and (amount is None or len(minor_units(amount, price.currency).partition(".")[2]) > 12):
+        hint = "write a price that the units of a pack divide into at most 12 decimals of the minor unit"
+        yield "packs whose units have no exact price", at and at / "price", hint
 
 
 def _foreign_packages(price: Price) -> Iterator[tuple[str, Place | None, str]]:
@@ -263,6 +399,8 @@ class _Amounts:
         price = self.price
         if price.base_fee:
             self.fee("base_fee", price.base_fee, price.origin)
+        if price.credits is not None:
+            self.credits(price.credits)
         for tier in price.tiers:
             if tier.unit_amount:
                 self.unit_amount(tier.unit_amount, tier.origin)
@@ -273,9 +411,27 @@ class _Amounts:
             at = price.origin and price.origin / "tiers"
             hint = f"write at most {_KNOWN_TIERS} tiers, or {_ELSEWHERE}"
             self.out.report(MANY_TIERS, at=at, hint=hint, meter=self.meter.name, count=count)
-        if self.step is not None and price.tiers and not self.whole_units():
+        if self.step is not None and unit_tiers(price) and not self.whole_units():
             hint = "write `precision = 0`"
             self.between(f"meter `{self.meter.name}` counts parts of a unit", self.meter.origin, "precision", hint)
+
+    def credits(self, credits_: Credits) -> None:
+        """Reports what packs are at Stripe, where their amounts are some that it takes."""
+        self.fee("price", credits_.price, credits_.origin)
+        amount = pack_unit_amount(self.price)
+        assert amount is not None
+        if self.step is not None and amount % self.step:
+            hint = "write a `pack` whose units cost a multiple of the step"
+            self.between(f"a unit of a pack costs {amount:f}", credits_.origin, "price", hint)
+        self.out.report(
+            CREDITS,
+            at=credits_.origin,
+            hint="sell packs and grant their credits from your application, by the body `credit_grant`",
+            meter=self.meter.name,
+            amount=f"{billed(credits_.price, self.price.currency):f}",
+            currency=self.price.currency,
+            unit=f"{amount:f}",
+        )
 
     def unit_amount(self, amount: Decimal, at: Place | None) -> None:
         currency = self.price.currency

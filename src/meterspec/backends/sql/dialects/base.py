@@ -277,6 +277,10 @@ class Dialect(ABC):
         """A whole number as text."""
         return b.cast(node, self.types[FieldType.STRING])
 
+    @abstractmethod
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits in lower case."""
+
 
 def is_long_step(column: exp.Alias) -> bool:
     """Whether a column of a stage, one that later stages compute with, is long to compute, and of the row alone."""

@@ -129,6 +129,9 @@ class BigQuery(Dialect):
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("TRIM", node, b.text(characters))
 
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("TO_HEX", b.call("SHA256", node))
+
 
 def _newest(value: exp.Expr, order: Sequence[exp.Expr]) -> exp.Expr:
     """The first value that is not null in an order."""

@@ -151,3 +151,6 @@ class ClickHouse(Dialect):
         for pattern in (f"^[{some}]+", f"[{some}]+$"):
             node = b.call("replaceRegexpOne", node, b.text(pattern), b.text(""))
         return node
+
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("lower", b.call("hex", b.call("SHA256", node)))

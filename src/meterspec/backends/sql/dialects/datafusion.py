@@ -121,3 +121,6 @@ class DataFusion(Dialect):
 
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("BTRIM", node, b.text(characters))
+
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("ENCODE", b.call("SHA256", node), b.text("hex"))

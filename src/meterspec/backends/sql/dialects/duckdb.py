@@ -89,3 +89,6 @@ class DuckDB(Dialect):
 
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("TRIM", node, b.text(characters))
+
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("SHA256", node)

@@ -102,3 +102,6 @@ class Postgres(Dialect):
 
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("BTRIM", node, b.text(characters))
+
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("ENCODE", b.call("SHA256", b.call("CONVERT_TO", node, b.text("UTF8"))), b.text("hex"))

@@ -106,6 +106,9 @@ class Snowflake(DecimalDialect):
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("TRIM", node, b.text(characters))
 
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("SHA2", node, b.number(256))
+
 
 def _key(value: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
     """The keys of a row, its time, its id and what else, as one text of the same order; null without a value.

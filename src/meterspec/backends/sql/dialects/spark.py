@@ -134,6 +134,9 @@ class Spark(DecimalDialect):
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return b.call("BTRIM", node, b.text(characters))
 
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("SHA2", node, b.number(256))
+
 
 def _by(function: str, value: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
     """The value of one row of those that have a value."""

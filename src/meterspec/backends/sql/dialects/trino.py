@@ -90,6 +90,9 @@ class Trino(DecimalDialect):
     def trim(self, node: exp.Expr, characters: str) -> exp.Expr:
         return exp.Trim(this=node, expression=b.text(characters), position="BOTH")
 
+    def sha256(self, node: exp.Expr) -> exp.Expr:
+        return b.call("LOWER", b.call("TO_HEX", b.call("SHA256", b.call("TO_UTF8", node))))
+
 
 def _by(function: str, value: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
     """The value of one row of those that have a value."""

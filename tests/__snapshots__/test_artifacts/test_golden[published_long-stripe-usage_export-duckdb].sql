@@ -1,0 +1,163 @@
+-- Usage for Stripe: a view a meter, on those of the SQL target. Send the rows without a reject_reason.
+
+-- Who a customer is at Stripe.
+CREATE TABLE IF NOT EXISTS "stripe_customers" (
+  "customer_id" VARCHAR,
+  "stripe_customer_id" VARCHAR
+);
+
+-- One row: the instant that the export ends at.
+CREATE TABLE IF NOT EXISTS "meterspec_as_of" (
+  "as_of" TIMESTAMPTZ
+);
+
+-- Usage of `agent-hours-billing`: what each event adds.
+CREATE OR REPLACE VIEW "meterspec_stripe_agent_hours_billing" AS
+WITH "located" AS (
+  SELECT
+    EPOCH_US("completed_at") AS "meterspec_time",
+    "customer_id",
+    "customer_id" AS "meterspec_customer",
+    "agent_run_id" AS "meterspec_id",
+    "duration_ms" AS "total_1",
+    1 AS "events_1"
+  FROM "acme_platform_agent_run"
+), "on_grid" AS (
+  SELECT
+    *,
+    ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
+  FROM "located"
+), "numbered" AS (
+  SELECT
+    *,
+    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) - 1 AS "meterspec_window"
+  FROM "on_grid"
+), "begun" AS (
+  SELECT
+    *,
+    (
+      365 * (("meterspec_window" - 2) // 12) + ((("meterspec_window" - 2) // 12) // 4) - ((("meterspec_window" - 2) // 12) // 100) + ((("meterspec_window" - 2) // 12) // 400) + ((153 * (("meterspec_window" - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_begins",
+    (
+      365 * (("meterspec_window" + 1 - 2) // 12) + ((("meterspec_window" + 1 - 2) // 12) // 4) - ((("meterspec_window" + 1 - 2) // 12) // 100) + ((("meterspec_window" + 1 - 2) // 12) // 400) + ((153 * (("meterspec_window" + 1 - 2) % 12) + 2) // 5) - 719468
+    ) * 86400000000 AS "meterspec_next_begins"
+  FROM "numbered"
+), "bounded" AS (
+  SELECT
+    *,
+    "meterspec_begins" AS "meterspec_start",
+    "meterspec_next_begins" AS "meterspec_end"
+  FROM "begun"
+), "placed" AS (
+  SELECT
+    "bounded"."meterspec_time",
+    "bounded"."customer_id",
+    "bounded"."meterspec_id",
+    "bounded"."total_1",
+    "bounded"."events_1",
+    COALESCE("billing_cycles"."meterspec_cycle_start", "bounded"."meterspec_start") AS "meterspec_start",
+    COALESCE("billing_cycles"."meterspec_cycle_end", "bounded"."meterspec_end") AS "meterspec_end"
+  FROM "bounded"
+  LEFT JOIN (
+    SELECT
+      "customer_id" AS "meterspec_of_customer",
+      EPOCH_US("cycle_start") AS "meterspec_cycle_start",
+      EPOCH_US("cycle_end") AS "meterspec_cycle_end"
+    FROM "billing_cycles"
+  ) AS "billing_cycles"
+    ON "bounded"."meterspec_customer" = "billing_cycles"."meterspec_of_customer"
+    AND "bounded"."meterspec_time" >= "billing_cycles"."meterspec_cycle_start"
+    AND "bounded"."meterspec_time" < "billing_cycles"."meterspec_cycle_end"
+), "kept" AS (
+  SELECT
+    *
+  FROM "placed"
+  WHERE
+    "total_1" IS NOT NULL
+), "before" AS (
+  SELECT
+    *
+  FROM "kept"
+  CROSS JOIN (
+    SELECT
+      MAX(EPOCH_US("as_of")) AS "meterspec_last"
+    FROM "meterspec_as_of"
+  ) AS "as_of"
+  WHERE
+    "meterspec_time" < "meterspec_last"
+), "so_far" AS (
+  SELECT
+    *,
+    CAST(SUM("total_1") OVER (PARTITION BY "meterspec_start", "customer_id" ORDER BY "meterspec_time" ASC, "meterspec_id" ASC) AS HUGEINT) AS "meterspec_so_far"
+  FROM "before"
+), "before_it" AS (
+  SELECT
+    *,
+    "meterspec_so_far" - CAST("total_1" AS HUGEINT) AS "meterspec_before_it"
+  FROM "so_far"
+), "valued" AS (
+  SELECT
+    *,
+    CASE WHEN "meterspec_so_far" < 0 THEN (-1) ELSE 1 END * ((ABS("meterspec_so_far") // 18) * 5 + (((ABS("meterspec_so_far") % 18) * 5 * 2 + 18) // 36)) - CASE WHEN "meterspec_before_it" < 0 THEN (-1) ELSE 1 END * ((ABS("meterspec_before_it") // 18) * 5 + (((ABS("meterspec_before_it") % 18) * 5 * 2 + 18) // 36)) AS "meterspec_value"
+  FROM "before_it"
+), "sent" AS (
+  SELECT
+    *,
+    "customer_id" AS "meterspec_who"
+  FROM "valued"
+), "sized" AS (
+  SELECT
+    *,
+    ABS("meterspec_value") AS "meterspec_size"
+  FROM "sent"
+), "split" AS (
+  SELECT
+    *,
+    "meterspec_size" // 1000000 AS "meterspec_ones",
+    "meterspec_size" % 1000000 AS "meterspec_rest"
+  FROM "sized"
+), "shown" AS (
+  SELECT
+    *,
+    SUBSTR(TRIM(CAST(CAST("meterspec_rest" AS BIGINT) + 1000000 AS VARCHAR), '0'), 2) AS "meterspec_decimals"
+  FROM "split"
+), "known" AS (
+  SELECT
+    "shown".*,
+    "stripe_customers"."meterspec_at_stripe",
+    "stripe_customers"."meterspec_other",
+    (('event:' || CAST(0 AS VARCHAR)) || ':') || "meterspec_id" AS "meterspec_key"
+  FROM "shown"
+  LEFT JOIN (
+    SELECT
+      "customer_id" AS "meterspec_known",
+      MIN("stripe_customer_id") AS "meterspec_at_stripe",
+      MAX("stripe_customer_id") AS "meterspec_other"
+    FROM "stripe_customers"
+    GROUP BY
+      "customer_id"
+  ) AS "stripe_customers"
+    ON "shown"."meterspec_who" = "stripe_customers"."meterspec_known"
+)
+SELECT
+  SHA256('meterspec:agent-hours-billing:' || "meterspec_key") AS "identifier",
+  'agent-hours-billing' AS "event_name",
+  "meterspec_time" // 1000000 AS "timestamp",
+  "meterspec_at_stripe" AS "stripe_customer_id",
+  (
+    (CASE WHEN "meterspec_value" < 0 THEN '-' ELSE '' END || CAST("meterspec_ones" AS VARCHAR)) || CASE WHEN "meterspec_decimals" = '' THEN '' ELSE '.' END
+  ) || "meterspec_decimals" AS "value",
+  "meterspec_who" AS "customer_id",
+  CASE
+    WHEN "meterspec_at_stripe" IS NULL
+    THEN 'customer not in stripe_customers'
+    WHEN "meterspec_at_stripe" <> "meterspec_other"
+    THEN 'customer twice in stripe_customers'
+    WHEN "meterspec_time" <= "meterspec_last" - 3024000000000
+    THEN 'older than 35 days'
+    WHEN LENGTH(CAST("meterspec_ones" AS VARCHAR)) + LENGTH("meterspec_decimals") > 15
+    THEN 'more than 15 digits'
+    WHEN ("meterspec_start" + 86400000000000000) % 1000000 <> 0
+    THEN 'period not at a full second'
+  END AS "reject_reason"
+FROM "known";

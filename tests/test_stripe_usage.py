@@ -1,0 +1,309 @@
+"""The usage export: what Stripe makes of its rows is what meterspec bills, and every row is one that Stripe takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from hashlib import sha256
+
+import duckdb
+import pytest
+import sqlglot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meterspec.backends.sql import DIALECTS
+from meterspec.diagnostics import Diagnostics
+from meterspec.pipeline import compile_program
+from tests.corpus import check_text
+
+SPEC = """
+[[families]]
+name = "job"
+schema.ms = { type = "integer", required = true, min = -1_000_000, max = 1_000_000_000 }
+schema.load = { type = "decimal", required = true, precision = 9, scale = 3, min = 0, max = 1000 }
+schema.region = { type = "string", required = true, values = ["eu", "us"] }
+schema.model = { type = "string" }
+"""
+
+METER = """
+[[meters]]
+name = "{name}"
+kind = "billing"
+precision = {precision}
+rounding = "{rounding}"
+{filter}
+source = {{ kind = "family", family = "job" }}
+aggregate = {{ fn = "{function}"{value}, window = "{window}", group_by = ["customer_id"{groups}] }}
+billing = {{ model = "usage", currency = "EUR", unit_amount = 0.01 }}
+"""
+
+
+def meter(
+    name: str,
+    function: str,
+    value: str = "",
+    *,
+    precision: int = 6,
+    rounding: str = "half_up",
+    filter: str = "",
+    window: str = "billing_cycle",
+    groups: str = "",
+) -> str:
+    return METER.format(
+        name=name,
+        function=function,
+        value=f", {value}" if value else "",
+        precision=precision,
+        rounding=rounding,
+        filter=f'filter = "{filter}"' if filter else "",
+        window=window,
+        groups=groups,
+    )
+
+
+REGION = ', "region"'
+METERS = {
+    "jobs": meter("jobs", "COUNT", filter="region == 'eu'"),
+    "jobs-by-region": meter("jobs-by-region", "COUNT", groups=REGION, window="month"),
+    "seconds": meter("seconds", "SUM", 'value = "ms / 1000.0"'),
+    "hours": meter("hours", "SUM", 'value = "ms / 3600000.0"', precision=2),
+    "hours-even": meter("hours-even", "SUM", 'value = "ms / 3600000.0"', precision=3, rounding="half_even"),
+    "hours-up": meter("hours-up", "SUM", 'value = "ms / 3600000.0"', precision=0, rounding="up", groups=REGION),
+    "peak": meter("peak", "MAX", 'value = "load"'),
+    "least": meter("least", "MIN", 'value = "load"'),
+    "mean": meter("mean", "AVG", 'value = "load"', precision=12),
+    "models": meter("models", "UNIQUE", 'value = "model"'),
+    "newest": meter("newest", "LAST", 'value = "load"', filter="region == 'us'"),
+    "oldest": meter("oldest", "FIRST", 'value = "load"'),
+    "held": meter("held", "TIME_WEIGHTED", 'value = "load", per = "hour"', groups=REGION),
+}
+
+
+@cache
+def compiled(text: str, usage: str = "event", dialect: str = "duckdb") -> dict[str, str]:
+    """The scripts of a spec by name."""
+    program, found = check_text(text)
+    assert program is not None, found
+    out = Diagnostics()
+    artifacts = compile_program(program, [], out, dialects=(dialect,), stripe_usage=usage)
+    assert not out.has_errors, [each.message for each in out]
+    return {str(artifact.path): artifact.text for artifact in artifacts if artifact.path.suffix == ".sql"}
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    time: datetime
+    customer: str
+    ms: int = 0
+    load: Decimal = Decimal(0)
+    region: str = "eu"
+    model: str | None = None
+
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@contextmanager
+def loaded(
+    text: str,
+    jobs: Sequence[Job],
+    usage: str = "event",
+    as_of: datetime = NOW,
+    cycles: Sequence[tuple[str, datetime, datetime]] = (),
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine that has the views of a spec, events, and customers whose ids at Stripe begin with `cus_`."""
+    scripts = compiled(text, usage)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name in ("sql/duckdb/inputs.sql", "sql/duckdb/families.sql", "sql/duckdb/meters.sql"):
+            connection.execute(scripts[name])
+        connection.execute(scripts["stripe/usage_export/duckdb.sql"])
+        connection.execute("INSERT INTO meterspec_as_of VALUES (?)", [as_of])
+        for cycle in cycles:
+            connection.execute("INSERT INTO billing_cycles VALUES (?, ?, ?)", list(cycle))
+        for job in jobs:
+            row = [job.id, job.time, job.customer, job.ms, job.load, job.region, job.model]
+            names = "event_id, event_time, customer_id, ms, load, region, model"
+            connection.execute(f"INSERT INTO raw_job ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        for customer in sorted({job.customer for job in jobs}):
+            connection.execute("INSERT INTO stripe_customers VALUES (?, ?)", [customer, f"cus_{customer}"])
+        yield connection
+
+
+Sent = tuple[str, str, int, str | None, str, str, str | None]
+
+
+def sent(connection: duckdb.DuckDBPyConnection, name: str) -> list[Sent]:
+    """The rows of a meter's export, in the order of time."""
+    view = f"meterspec_stripe_{name.replace('-', '_')}"
+    columns = "identifier, event_name, timestamp, stripe_customer_id, value, customer_id, reject_reason"
+    rows: list[Sent] = connection.execute(f"SELECT {columns} FROM {view} ORDER BY timestamp, identifier").fetchall()
+    return rows
+
+
+def billed(connection: duckdb.DuckDBPyConnection, name: str) -> dict[tuple[str, datetime], Decimal]:
+    """What meterspec bills, by customer and period."""
+    view = name.replace("-", "_")
+    rows = connection.execute(
+        f"SELECT customer_id, epoch_us(window_start) // 1000000, sum(quantity) FROM {view}, meterspec_as_of "
+        "WHERE window_start < as_of GROUP BY ALL"
+    ).fetchall()
+    return {(who, datetime.fromtimestamp(start, UTC)): quantity or Decimal(0) for who, start, quantity in rows}
+
+
+def period(moment: datetime) -> datetime:
+    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
+
+
+def at_stripe(rows: Sequence[Sent], name: str, usage: str) -> dict[tuple[str, datetime], Decimal]:
+    """What Stripe makes of meter events: the sum of them, or the last; of a day's, the newest alone counts."""
+    events: dict[tuple[str, datetime], list[tuple[int, Decimal]]] = {}
+    for _, _, timestamp, stripe_customer, value, _, reason in rows:
+        assert reason is None
+        assert stripe_customer is not None
+        at = datetime.fromtimestamp(timestamp, UTC)
+        events.setdefault((stripe_customer.removeprefix("cus_"), period(at)), []).append((timestamp, Decimal(value)))
+    if name not in {"jobs", "jobs-by-region", "seconds", "hours", "hours-even", "hours-up"}:
+        return {key: max(values)[1] for key, values in events.items()}
+    if usage == "day":
+        for values in events.values():
+            assert len({timestamp // 86_400 for timestamp, _ in values}) == len(values), "one a day"
+    return {key: sum((value for _, value in values), Decimal(0)) for key, values in events.items()}
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> list[Job]:
+    """Events of two customers around the turn of a month, some at one instant, up to the as-of instant."""
+    count = draw(st.integers(1, 12))
+    instants = st.integers(0, 20 * 86_400 * 4).map(lambda quarter: NOW - timedelta(milliseconds=250 * quarter + 1))
+    return [
+        Job(
+            id=f"j{number}",
+            time=draw(instants),
+            customer=draw(st.sampled_from(["a", "b"])),
+            ms=draw(st.integers(-3_000, 4_000) | st.integers(0, 1_000_000_000)),
+            load=draw(st.decimals(0, 1000, places=3)),
+            region=draw(st.sampled_from(["eu", "us"])),
+            model=draw(st.none() | st.sampled_from(["s", "m"])),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("usage", ["event", "day"])
+@settings(max_examples=8, deadline=None)
+@given(events=jobs())
+def test_what_stripe_makes_of_the_rows_is_what_is_billed(usage: str, events: list[Job]) -> None:
+    with loaded(SPEC + "".join(METERS.values()), events, usage) as connection:
+        for name in METERS:
+            rows = sent(connection, name)
+            made = at_stripe(rows, name, usage)
+            assert made == billed(connection, name), name
+            identifiers = [row[0] for row in rows]
+            assert len(set(identifiers)) == len(identifiers)
+            assert all(re.fullmatch("[0-9a-f]{64}", identifier) for identifier in identifiers)
+            assert all(re.fullmatch(r"-?(0|[1-9]\d*)(\.\d*[1-9])?", row[4]) for row in rows)
+            assert sent(connection, name) == rows
+
+
+def test_an_event_is_told_from_others_by_its_id_and_its_meter() -> None:
+    job = Job("j1", NOW - timedelta(days=1), "a", ms=90)
+    with loaded(SPEC + METERS["seconds"], [job]) as connection:
+        ((identifier, event, timestamp, customer, value, who, reason),) = sent(connection, "seconds")
+    assert identifier == sha256(b"meterspec:seconds:event:0:j1").hexdigest()
+    assert (event, timestamp) == ("seconds", int(job.time.timestamp()))
+    assert (customer, value, who, reason) == ("cus_a", "0.09", "a", None)
+
+
+def test_a_total_that_a_later_one_replaces_has_an_identifier_of_its_own() -> None:
+    """An identifier that comes again is dropped, so that a total which was sent before could never come back."""
+    job = Job("j1", datetime(2026, 3, 9, tzinfo=UTC), "a", ms=90)
+    seen = set()
+    for as_of in (NOW, NOW + timedelta(hours=1)):
+        with loaded(SPEC + METERS["seconds"], [job], "day", as_of) as connection:
+            seen.add(sent(connection, "seconds")[0][0])
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("job", "usage", "expected"),
+    [
+        (Job("j1", NOW - timedelta(days=35), "a", ms=1), "event", "older than 35 days"),
+        (Job("j1", NOW - timedelta(days=35) + timedelta(microseconds=1), "a", ms=1), "event", None),
+        (Job("j1", NOW - timedelta(days=1), "nobody", ms=1), "event", "customer not in stripe_customers"),
+        (Job("j1", NOW - timedelta(days=1), "twice", ms=1), "event", "customer twice in stripe_customers"),
+        (Job("j1", NOW - timedelta(days=1), "odd", ms=1), "event", "period not at a full second"),
+        (Job("j1", NOW - timedelta(days=1), "odd", ms=1), "day", "period not at midnight UTC"),
+        (Job("j1", NOW - timedelta(days=1), "noon", ms=1), "day", "period not at midnight UTC"),
+        (Job("j1", NOW - timedelta(days=1), "noon", ms=1), "event", None),
+    ],
+)
+def test_a_row_that_stripe_would_not_take_says_why(job: Job, usage: str, expected: str | None) -> None:
+    start = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    cycles = [
+        ("noon", start, start + timedelta(days=30)),
+        ("odd", start + timedelta(milliseconds=1), start + timedelta(days=30)),
+    ]
+    with loaded(SPEC + METERS["seconds"], [job], usage, cycles=cycles) as connection:
+        connection.execute("DELETE FROM stripe_customers WHERE customer_id = 'nobody'")
+        connection.execute("INSERT INTO stripe_customers VALUES ('twice', 'cus_other'), ('twice', NULL)")
+        (row,) = sent(connection, "seconds")
+    assert row[6] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "expected"),
+    [
+        ("123456789012.345", "123456789012.345", None),
+        ("123456789012.3456", "123456789012.3456", "more than 15 digits"),
+        ("1000000000000000", "1000000000000000", "more than 15 digits"),
+        ("100000000000000", "100000000000000", None),
+        ("0.000001", "0.000001", None),
+    ],
+)
+def test_a_value_of_more_than_fifteen_digits_is_not_sent(value: str, shown: str, expected: str | None) -> None:
+    text = """
+        [[families]]
+        name = "job"
+        schema.ms = { type = "integer" }
+        schema.load = { type = "decimal", required = true, precision = 24, scale = 6, min = 0, max = 1e16 }
+        schema.region = { type = "string" }
+        schema.model = { type = "string" }
+    """
+    job = Job("j1", NOW - timedelta(days=1), "a", load=Decimal(value))
+    for function in ("SUM", "MAX"):
+        with loaded(text + meter("used", function, 'value = "load"'), [job]) as connection:
+            (row,) = sent(connection, "used")
+        assert (row[4], row[6]) == (shown, expected)
+
+
+def test_an_event_after_the_as_of_instant_waits_for_the_next_export() -> None:
+    with loaded(SPEC + METERS["seconds"] + METERS["jobs"], [Job("j1", NOW, "a", ms=90)]) as connection:
+        assert sent(connection, "seconds") == [] == sent(connection, "jobs")
+
+
+def test_a_late_event_is_told_by_the_day_that_it_changes() -> None:
+    """The total of its day is sent anew and replaces the old one, at any time within the 35 days."""
+    day = datetime(2026, 3, 9, 10, tzinfo=UTC)
+    first, late = Job("j1", day, "a", ms=1_800_000), Job("j0", day - timedelta(days=1), "a", ms=5_400_000)
+    with loaded(SPEC + METERS["hours"], [first], "day") as connection:
+        assert [row[4] for row in sent(connection, "hours")] == ["0.5"]
+    with loaded(SPEC + METERS["hours"], [first, late], "day") as connection:
+        assert [row[4] for row in sent(connection, "hours")] == ["1.5", "0.5"]
+
+
+@pytest.mark.parametrize("usage", ["event", "day"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_has_an_export(dialect: str, usage: str) -> None:
+    """What is printed can be read again, and the hash is there under the dialect's own name."""
+    text = compiled(SPEC + "".join(METERS.values()), usage, dialect)[f"stripe/usage_export/{dialect}.sql"]
+    printer = DIALECTS[dialect].printer
+    statements = [one for one in sqlglot.parse(text, dialect=printer) if one is not None]
+    assert len(statements) == 2 + len(METERS)
