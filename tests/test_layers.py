@@ -46,7 +46,7 @@ MAY_IMPORT = {
         *("source", "ir", "diff", "events", "money", "approvals", "migration", "render", "formats", "templates"),
     },
     "money": {"diagnostics", "ir", "events", "store", "run", "pricing"},
-    "servers": {"diagnostics", "ir", "backends", "run"},
+    "servers": {"diagnostics", "ir", "backends", "events", "run"},
     "results": {"diagnostics", "ir", "events", "render", "run"},
     "schema": {"spec", "ir"},
     "examples": {"diagnostics", "ir", "backends", "events", "run"},
