@@ -245,7 +245,7 @@ def test_days_may_be_sent_twice(stripe_server: StripeServer) -> None:
 
 
 def test_a_late_event_between_two_roundings_needs_the_day(stripe_server: StripeServer) -> None:
-    """Two halves of a hundredth of an hour are one. By event each is told as one, since each of them once was the first."""
+    """Two halves of a hundredth of an hour are one. By event each is told as one, since each once was the first."""
     program, _ = checked(SPEC.format(precision=2, aggregate=AGGREGATES[2], currency="EUR", price=PRICE_OF_ONE))
     billed = {}
     for usage in ("event", "day"):
