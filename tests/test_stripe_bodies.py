@@ -45,8 +45,30 @@ URLS = {
 """Where the bodies of a document are sent to, in an order in which all that they name is there already."""
 
 
+VARIETY = """
+[[families]]
+name = "job"
+schema.ms = { type = "integer", required = true, min = 0, max = 1000 }
+
+[[meters]]
+name = "work"
+kind = "billing"
+unit = "1"
+source = { kind = "family", family = "job" }
+aggregate = { fn = "FUNCTION", value = "ms", window = "billing_cycle", group_by = ["customer_id"] }
+[meters.billing]
+currency = "EUR"
+"""
+CAPS = "limit = 1_000_000\nbrim_at = 800_000"
+VARIANTS = {
+    "caps": f'model = "usage"\nunit_amount = 0.01\n{CAPS}',
+    "packs": f'model = "prepaid"\ncredits = {{ pack = 1000, price = 90, refill_below = 50 }}\n{CAPS}',
+    "a fee and caps": 'model = "flat"\nbase_fee = 49\nlimit = 10',
+}
+
+
 def specs() -> Iterator[tuple[str, Program]]:
-    """Every spec of the repository that compiles: fixtures, examples, and what the rules call good."""
+    """Every spec of the repository that compiles: fixtures, examples, what the rules call good, and a few more."""
     files = [
         *sorted((FIXTURES / "valid").rglob("*.toml")),
         *sorted((ROOT / "examples").rglob("meterspec.toml")),
@@ -54,16 +76,19 @@ def specs() -> Iterator[tuple[str, Program]]:
     ]
     found = [(file.relative_to(ROOT).as_posix(), check_file(file)[0]) for file in files]
     found += [(f"{rule.code} good", check_text(rule.good)[0]) for rule in rules() if rule.good]
+    for function in ("SUM", "MAX", "UNIQUE"):
+        text = VARIETY.replace("FUNCTION", function)
+        found += [(f"{function} {name}", check_text(text + price)[0]) for name, price in VARIANTS.items()]
     return ((name, program) for name, program in found if program is not None)
 
 
-def documents(program: Program) -> list[Body]:
+def documents(program: Program, usage: stripe.Usage = stripe.Usage.EVENT) -> list[Body]:
     """What is written of a program for Stripe; nothing where Stripe cannot have it."""
     out = Diagnostics()
     stripe.check(program, out)
     if out.has_errors:
         return []
-    artifacts = [artifact for artifact in stripe.BACKEND.emit(program) if artifact.path.suffix == ".json"]
+    artifacts = [artifact for artifact in stripe.emit(program, usage) if artifact.path.suffix == ".json"]
     return [each for artifact in artifacts if "product" in (each := json.loads(artifact.text))]
 
 
@@ -91,12 +116,16 @@ def create(client: sdk.StripeClient, document: Body) -> list[Body]:
     return made
 
 
-SPECS = [(name, documents(program)) for name, program in specs()]
-SOLD = [(name, each) for name, each in SPECS if each]
+SOLD = [
+    (f"{name} by {usage}", made)
+    for name, program in specs()
+    for usage in stripe.Usage
+    if (made := documents(program, usage))
+]
 
 
-def test_the_repository_has_specs_for_stripe() -> None:
-    assert len(SOLD) > 20
+def test_the_specs_make_everything_that_there_is() -> None:
+    assert {kind for _, made in SOLD for document in made for kind, _ in bodies(document)} == set(URLS)
 
 
 @pytest.mark.parametrize(("name", "made"), SOLD, ids=[name for name, _ in SOLD])

@@ -319,7 +319,10 @@ def test_an_archived_price_keeps_its_lookup_key(catalog: stripe.StripeClient) ->
     catalog.v1.prices.update("price_000001", {"active": False})
     error = refusal(lambda: post(catalog, "/v1/prices", {**PER_UNIT, "lookup_key": "taken"}))
     assert "already uses that lookup key" in str(error)
-    assert [price.active for price in catalog.v1.prices.list({"lookup_keys": ["taken"]}).data] == [False]
+    assert catalog.v1.prices.list({"lookup_keys": ["taken"]}).data == []
+    assert [price.active for price in catalog.v1.prices.list({"lookup_keys": ["taken"], "active": False}).data] == [
+        False
+    ]
 
 
 @pytest.mark.parametrize(
@@ -365,7 +368,8 @@ def test_the_key_of_an_archived_feature_is_free_again(catalog: stripe.StripeClie
     new = post(catalog, "/v1/entitlements/features", feature)
     error = refusal(lambda: catalog.v1.entitlements.features.update(old["id"], {"active": True}))
     assert "cannot become active again" in str(error)
-    assert [f.id for f in catalog.v1.entitlements.features.list({"lookup_key": "gold"}).data] == [new["id"]]
+    assert [f.id for f in catalog.v1.entitlements.features.list({"lookup_key": "gold"}).data] == [new["id"], old["id"]]
+    assert [f.id for f in catalog.v1.entitlements.features.list({"archived": False}).data] == [new["id"]]
     assert [f.id for f in catalog.v1.entitlements.features.list({"archived": True}).data] == [old["id"]]
 
 
@@ -378,6 +382,20 @@ def test_a_feature_is_attached_to_a_product_once(catalog: stripe.StripeClient) -
     assert attached.entitlement_feature.lookup_key == "gold"
     catalog.v1.products.features.delete("prod_000001", attached.id)
     assert catalog.v1.products.features.list("prod_000001").data == []
+
+
+# Alerts.
+
+
+def test_an_archived_alert_is_gone(catalog: stripe.StripeClient) -> None:
+    threshold: Params = {"gte": 50, "meter": "mtr_000001", "recurrence": "one_time"}
+    body: Params = {"alert_type": "usage_threshold", "title": "Half", "usage_threshold": threshold}
+    kept, gone = (post(catalog, "/v1/billing/alerts", body)["id"] for _ in range(2))
+    catalog.v1.billing.alerts.deactivate(kept)
+    catalog.v1.billing.alerts.archive(gone)
+    assert [(alert.id, alert.status) for alert in catalog.v1.billing.alerts.list().data] == [(kept, "inactive")]
+    assert refusal(lambda: catalog.v1.billing.alerts.activate(gone)).http_status == 404
+    assert catalog.v1.billing.alerts.activate(kept).status == "active"
 
 
 # Lists.

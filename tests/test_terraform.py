@@ -87,7 +87,7 @@ def test_resources_refer_to_one_another() -> None:
         "currency": "eur",
         "lifecycle": {"create_before_destroy": True},
         "lookup_key": "meterspec:acme.transfer:usage",
-        "metadata": made["stripe_product"]["acme_transfer"]["metadata"],
+        "metadata": {"meterspec_meter": "acme.transfer"},
         "product": "${stripe_product.acme_transfer.id}",
         "recurring": {
             "interval": "month",

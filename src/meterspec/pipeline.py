@@ -113,7 +113,7 @@ def compile_program(
         if "stripe" not in targets:
             terraform.check(program, out)
         if not out.has_errors:
-            artifacts += terraform.BACKEND.emit(program)
+            artifacts += terraform.emit(program, stripe.Usage(stripe_usage))
     if out.found:
         known = Diagnostics()  # `load` has reported what is wrong with them
         policy = lint.policy(_settings(files, known), _documents(files, known), known)

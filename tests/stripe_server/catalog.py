@@ -314,7 +314,9 @@ def retrieve_price(account: Account, ids: dict[str, str], _: Params) -> Object:
 def list_prices(account: Account, _: dict[str, str], params: Params) -> Object:
     if len(keys := params.get("lookup_keys", ())) > MOST_LOOKUP_KEYS:
         raise refused(f"You can give up to {MOST_LOOKUP_KEYS} lookup keys.", "lookup_keys")
-    same, within = _equal(params, "active", "currency", "product", "type"), created(params)
+    # "Returns a list of your active prices. For the list of inactive prices, set active to false."
+    wanted = {"active": True, **params}
+    same, within = _equal(wanted, "active", "currency", "product", "type"), created(params)
     recurring = params.get("recurring")
 
     def matches(price: Object) -> bool:
@@ -372,8 +374,8 @@ def retrieve_feature(account: Account, ids: dict[str, str], _: Params) -> Object
 
 @endpoint("GET", "/v1/entitlements/features")
 def list_features(account: Account, _: dict[str, str], params: Params) -> Object:
-    active, same = not params.get("archived", False), _equal(params, "lookup_key")
-    found = (f for f in newest_first(account.all("entitlements.feature")) if f["active"] == active and same(f))
+    wanted = {**params, "active": not params["archived"]} if "archived" in params else params
+    found = filter(_equal(wanted, "lookup_key", "active"), newest_first(account.all("entitlements.feature")))
     return page(found, params, "/v1/entitlements/features")
 
 

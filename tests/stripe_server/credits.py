@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.stripe_server.account import Account, Object, Params, endpoint, metadata, newest_first
-from tests.stripe_server.errors import only_one, refused, required
+from tests.stripe_server.errors import missing, only_one, refused, required
 from tests.stripe_server.lists import page
 
 MOST_PRICES = 20
@@ -170,13 +170,21 @@ def create_alert(account: Account, _: dict[str, str], params: Params) -> Object:
     )
 
 
+def _alert(account: Account, id: str) -> Object:
+    """An alert that is not archived: archiving removes it "from the list view and APIs", for ever."""
+    alert = account.get("billing.alert", id)
+    if alert["status"] == "archived":
+        raise missing("alert", id)
+    return alert
+
+
 def _become(status: str, *before: str) -> None:
     """Declares the endpoint that brings an alert to a status from some others."""
     verb = {"active": "activate", "inactive": "deactivate", "archived": "archive"}[status]
 
     @endpoint("POST", f"/v1/billing/alerts/{{id}}/{verb}")
     def change(account: Account, ids: dict[str, str], _: Params) -> Object:
-        alert = account.get("billing.alert", ids["id"])
+        alert = _alert(account, ids["id"])
         if alert["status"] not in before:
             raise refused(f"The alert '{alert['id']}' is {alert['status']}.")
         alert["status"] = status
@@ -190,12 +198,12 @@ _become("archived", "active", "inactive")
 
 @endpoint("GET", "/v1/billing/alerts/{id}")
 def retrieve_alert(account: Account, ids: dict[str, str], _: Params) -> Object:
-    return account.get("billing.alert", ids["id"])
+    return _alert(account, ids["id"])
 
 
 @endpoint("GET", "/v1/billing/alerts")
 def list_alerts(account: Account, _: dict[str, str], params: Params) -> Object:
     meter = params.get("meter")
-    found = newest_first(account.all("billing.alert"))
+    found = (a for a in newest_first(account.all("billing.alert")) if a["status"] != "archived")
     wanted = (a for a in found if meter in {None, a["usage_threshold"]["meter"]})
     return page(wanted, params, "/v1/billing/alerts")

@@ -11,19 +11,18 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from meterspec.backends.base import Artifact, Backend
-from meterspec.backends.stripe import check, subjects
-from meterspec.backends.stripe.limits import SUPPORTS
+from meterspec.backends.stripe import SUPPORTS, Usage, check, subjects
 from meterspec.backends.terraform.resources import configuration
 from meterspec.ir import Program
 
-__all__ = ["BACKEND", "check"]
+__all__ = ["BACKEND", "check", "emit"]
 
 
-def emit(program: Program) -> Iterator[Artifact]:
+def emit(program: Program, usage: Usage = Usage.EVENT) -> Iterator[Artifact]:
     """`terraform/meterspec.tf.json`, where a billing meter has a price."""
     meters = subjects(program)
     if meters:
-        text = json.dumps(configuration(meters), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = json.dumps(configuration(meters, usage), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         yield Artifact(PurePosixPath("terraform", "meterspec.tf.json"), text)
 
 

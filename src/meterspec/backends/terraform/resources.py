@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from meterspec.backends.stripe.bodies import document
+from meterspec.backends.stripe.bodies import DIGEST, VALUE_KEY, Usage, document
 from meterspec.ir import Meter
 
 __all__ = ["PROVIDER", "REQUIRED", "configuration"]
@@ -15,33 +15,30 @@ PROVIDER = {"source": "stripe/stripe", "version": "~> 0.3.0"}
 REQUIRED = ">= 1.11"
 """The first Terraform with arguments that are only written, as `transfer_lookup_key` is."""
 
-VALUE_KEY = "value"
-"""The key of an event's value that Stripe assumes."""
-
 Body = dict[str, Any]
 
 
-def configuration(meters: Iterable[Meter]) -> Body:
-    """A module that holds the resources of billing meters with a price."""
+def configuration(meters: Iterable[Meter], usage: Usage) -> Body:
+    """A module that holds the resources of billing meters with a price; `usage` is how usage is sent."""
     found: dict[str, Body] = {}
     for meter in meters:
-        for kind, name, body in _resources(meter):
+        for kind, name, body in _resources(meter, usage):
             found.setdefault(kind, {})[name] = body
     return {"resource": found, "terraform": {"required_providers": {"stripe": PROVIDER}, "required_version": REQUIRED}}
 
 
-def _resources(meter: Meter) -> Iterator[tuple[str, str, Body]]:
+def _resources(meter: Meter, usage: Usage) -> Iterator[tuple[str, str, Body]]:
     """The resources of a meter, each with its type and its name, which is unique among those of its type."""
-    name, made = meter.sql_name, _literal(document(meter))
+    name, made = meter.sql_name, _literal(document(meter, usage))
     if made["meter"] is not None:
         yield "stripe_billing_meter", name, _meter(made["meter"])
     product = {key: value for key, value in made["product"].items() if key != "id"}
-    yield "stripe_product", name, product
+    yield "stripe_product", name, _owned(product)
     for price in made["prices"]:
         role = price["lookup_key"].rpartition(":")[2].replace("-", "_")
         yield "stripe_price", f"{name}_{role}", _price(price, name)
     if "feature" in made:
-        yield "stripe_entitlements_feature", name, made["feature"]
+        yield "stripe_entitlements_feature", name, _owned(made["feature"])
         both = {"entitlement_feature": _id("stripe_entitlements_feature", name), "product": _id("stripe_product", name)}
         yield "stripe_product_feature", name, both
     if "alert" in made:
@@ -66,7 +63,12 @@ def _price(price: Body, name: str) -> Body:
         body["recurring"] = {**price["recurring"], "meter": _id("stripe_billing_meter", name)}
     if "tiers" in price:
         body["tiers"] = [{**tier, "up_to": str(tier["up_to"])} for tier in price["tiers"]]
-    return {**body, "lifecycle": {"create_before_destroy": True}, "transfer_lookup_key": True}
+    return {**_owned(body), "lifecycle": {"create_before_destroy": True}, "transfer_lookup_key": True}
+
+
+def _owned(body: Body) -> Body:
+    """A body whose metadata says whose it is, and not what it was made from: Terraform sees a change by itself."""
+    return {**body, "metadata": {key: value for key, value in body["metadata"].items() if key != DIGEST}}
 
 
 def _id(kind: str, name: str) -> str:
