@@ -85,7 +85,7 @@ def _planned(paths: Sequence[str], usage: str, live: bool) -> tuple[Program, Acc
     program, out = program_of(collect(paths))
     stripe.check(program, out)
     stop_on_errors(out)
-    write_diagnostics(order(out), sys.stderr)
+    write_diagnostics(order(out), sys.stderr, "concise")
     account = connect(live=live)
     return program, account, compare(program, account, stripe.Usage(usage))
 

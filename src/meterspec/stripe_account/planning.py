@@ -221,6 +221,8 @@ class _Planner:
         self.ids[METER_ID] = there["id"]
         path = f"/v1/billing/meters/{there['id']}"
         fixed = _differences(_meter_shape(there), _meter_shape(body))
+        if any(change.path == "formula" for change in fixed):  # of which the key of the value is a consequence
+            fixed = tuple(change for change in fixed if change.path != "value key")
         if fixed:
             shown = ", ".join(f"{change.path} is {change.before or 'not set'}" for change in fixed)
             return self._step(
@@ -256,10 +258,11 @@ class _Planner:
             {**{key: there.get(key) for key in keys}, "active": there["active"]},
             {**{key: body.get(key) for key in keys}, "active": True},
         )
-        wanted = {key: body.get(key, "") for key in keys}
-        return self._changed(
-            "product", name, there, body, changes, Write(f"/v1/products/{name}", {**wanted, "active": True})
-        )
+        # An empty text is how a text is taken away.
+        given: Body = {change.path: body.get(change.path, "") for change in changes if change.path in keys}
+        if not there["active"]:
+            given["active"] = True
+        return self._changed("product", name, there, body, changes, Write(f"/v1/products/{name}", given))
 
     def _changed(
         self, kind: str, name: str, there: Object, body: Body, changes: tuple[Change, ...], write: Write
@@ -373,7 +376,10 @@ class _Planner:
             alert = same[0]
             write = Write(f"/v1/billing/alerts/{alert['id']}/activate", {})
             off = (Change("status", str(alert["status"]), "active"),)
-            yield self._step("alert", title, Action.RESTORE, id=alert["id"], drifted=True, changes=off, writes=(write,))
+            drifted = not any(each["status"] == "active" for each in there)
+            yield self._step(
+                "alert", title, Action.RESTORE, id=alert["id"], drifted=drifted, changes=off, writes=(write,)
+            )
         elif body is not None:
             write = Write("/v1/billing/alerts", self._resolved(body), "")
             before = [alert for alert in there if alert["status"] == "active"]
@@ -407,16 +413,15 @@ def resolved(body: Body, ids: Mapping[str, str]) -> Body:
 
 
 def _meter_shape(meter: Mapping[str, Any]) -> dict[str, object]:
-    """What of a billing meter can never change, of a body as of an object."""
-    formula = meter["default_aggregation"]["formula"]
+    """What of a billing meter can never change, of a body as of an object; one that counts looks at no value."""
     shape = {
-        "formula": formula,
+        "formula": meter["default_aggregation"]["formula"],
         "event_time_window": meter.get("event_time_window"),
         "customer key": meter["customer_mapping"]["event_payload_key"],
     }
-    if formula != "count":  # which looks at no value
-        shape["value key"] = meter["value_settings"]["event_payload_key"]
-    return shape
+    return (
+        shape if shape["formula"] == "count" else {**shape, "value key": meter["value_settings"]["event_payload_key"]}
+    )
 
 
 def _price_shape(price: Mapping[str, Any]) -> dict[str, object]:
