@@ -42,7 +42,7 @@ UNREACHABLE = Rule(
     code="MS023",
     slug="stripe-unreachable",
     title="Stripe does not answer",
-    message="Stripe could not be reached: {reason}",
+    message="no answer from Stripe: {reason}",
     why="What the account holds is not known, or not what became of the last request. The same command completes what "
     "was begun.",
 )
