@@ -47,6 +47,7 @@ MAY_IMPORT = {
     },
     "money": {"diagnostics", "ir", "events", "store", "run", "pricing"},
     "servers": {"diagnostics", "ir", "backends", "events", "run"},
+    "stripe_account": {"diagnostics", "ir", "backends"},
     "results": {"diagnostics", "ir", "events", "render", "run"},
     "schema": {"spec", "ir"},
     "examples": {"diagnostics", "ir", "backends", "events", "run"},
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     "commands": {
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),
         *("events", "store", "run", "servers", "results", "pricing", "diff", "catalogue", "lint", "formats"),
-        *("schema", "examples", "completions", "starter", "revision", "formatting", "fixing"),
+        *("schema", "examples", "completions", "starter", "revision", "formatting", "fixing", "stripe_account"),
         *("baseline", "approvals", "money", "migration", "reports"),
     },
     "cli": {"commands", "pipeline"},

@@ -59,6 +59,16 @@ class Grain(StrEnum):
     DAY = "day"
 
 
+class StripeUsage(StrEnum):
+    EVENT = "event"
+    DAY = "day"
+
+
+class PlanFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 class DiffFormat(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -90,6 +100,13 @@ Events = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
 To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
+
+
+Usage = Annotated[
+    StripeUsage,
+    typer.Option("--stripe-usage", help="What Stripe is sent: each event, or a day's total that a later one replaces."),
+]
+Live = Annotated[bool, typer.Option("--live", help="The key in STRIPE_API_KEY is that of a live account.")]
 
 
 def _examples(*lines: str) -> str:
@@ -170,6 +187,7 @@ def compile_(
     rollup: Annotated[
         Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")
     ] = None,
+    stripe_usage: Usage = StripeUsage.EVENT,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
@@ -177,7 +195,35 @@ def compile_(
 
     targets = target.split(",") if target else list(TARGETS)
     grain = rollup.value if rollup is not None else None
-    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain)
+    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain, stripe_usage.value)
+
+
+@app.command(epilog=_examples("meterspec plan", "meterspec plan specs/ --check --format json"))
+def plan(
+    paths: Paths = None,
+    stripe_usage: Usage = StripeUsage.EVENT,
+    live: Live = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 where the account is not what the spec says.")] = False,
+    format: Annotated[PlanFormat, typer.Option(help="How the plan is printed.")] = PlanFormat.TEXT,
+) -> None:
+    """Show what a Stripe account lacks of what the spec says; the key is in STRIPE_API_KEY."""
+    from meterspec.commands import stripe  # noqa: PLC0415
+
+    guarded(stripe.plan, paths or [], stripe_usage.value, live, check, format.value)
+
+
+@app.command(epilog=_examples("meterspec apply", "meterspec apply --yes"))
+def apply(
+    paths: Paths = None,
+    stripe_usage: Usage = StripeUsage.EVENT,
+    live: Live = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this the plan is shown.")] = False,
+    format: Annotated[PlanFormat, typer.Option(help="How the plan is printed.")] = PlanFormat.TEXT,
+) -> None:
+    """Make a Stripe account hold what the spec says; nothing is ever deleted. The key is in STRIPE_API_KEY."""
+    from meterspec.commands import stripe  # noqa: PLC0415
+
+    guarded(stripe.apply, paths or [], stripe_usage.value, live, yes, format.value)
 
 
 @app.command(

@@ -21,6 +21,7 @@ def compile_(
     dialects: Sequence[str],
     check: bool,
     rollup: str | None = None,
+    stripe_usage: str = "event",
 ) -> None:
     """Writes every artefact of a spec, or with `check` says how the folder differs from them."""
     from meterspec.artifacts import compare, write  # noqa: PLC0415
@@ -34,7 +35,9 @@ def compile_(
     grain = CalendarUnit(rollup) if rollup is not None else None
     files = collect(paths)
     program, out = program_of(files)
-    artifacts = compile_program(program, files, out, targets=targets, dialects=dialects, grain=grain)
+    artifacts = compile_program(
+        program, files, out, targets=targets, dialects=dialects, grain=grain, stripe_usage=stripe_usage
+    )
     stop_on_errors(out)
     write_diagnostics(order(out), sys.stderr)
     if not check:

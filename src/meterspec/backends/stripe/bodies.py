@@ -21,6 +21,7 @@ __all__ = [
     "FEATURE_TEXT",
     "METER_ID",
     "OWNER",
+    "ROLE",
     "UNIT_LABEL",
     "VALUE_KEY",
     "Body",
@@ -52,6 +53,8 @@ VALUE_KEY = "value"
 """The key of the payload that holds the value."""
 OWNER = "meterspec_meter"
 """The key of the metadata that says which meter of a spec an object is for."""
+ROLE = "meterspec_price"
+"""The key of the metadata that says which of the prices of a meter a price is."""
 DIGEST = "meterspec_digest"
 """The key of the metadata that tells what the object was created from, so that a later change of it is seen."""
 
@@ -63,6 +66,7 @@ class Usage(StrEnum):
     DAY = "day"
 
 
+_USAGE, _BASE_FEE, _PACK = "usage", "base-fee", "pack"
 _INTERVALS = {CalendarUnit.MONTH: ("month", 1), CalendarUnit.QUARTER: ("month", 3), CalendarUnit.YEAR: ("year", 1)}
 UNIT_LABEL = 12
 """The most characters of a unit's label."""
@@ -215,7 +219,7 @@ def _product(meter: Meter) -> Body:
 
 
 def _usage_price(meter: Meter, price: Price, product: Body) -> Body:
-    body = _price(meter, price, product, "usage")
+    body = _price(meter, price, product, _USAGE)
     body["recurring"] = {**_recurring(price), "meter": METER_ID, "usage_type": "metered"}
     tiers = list(steps(price))
     if len(tiers) == 1 and not tiers[0].flat_amount:
@@ -224,12 +228,12 @@ def _usage_price(meter: Meter, price: Price, product: Body) -> Body:
         if price.package_size is not None:
             rounding = "up" if price.package_rounding is Rounding.UP else "down"
             body["transform_quantity"] = {"divide_by": int(price.package_size), "round": rounding}
-        return _owned(meter, body)
+        return _owned(meter, body, **{ROLE: _USAGE})
     volume = price.tier_mode is TierMode.VOLUME and len(price.tiers) > 1
     body["billing_scheme"] = "tiered"
     body["tiers_mode"] = "volume" if volume else "graduated"
     body["tiers"] = [_tier(step, price.currency) for step in tiers]
-    return _owned(meter, body)
+    return _owned(meter, body, **{ROLE: _USAGE})
 
 
 def _tier(step: Step, currency: str) -> Body:
@@ -243,20 +247,20 @@ def _tier(step: Step, currency: str) -> Body:
 
 
 def _base_fee_price(meter: Meter, price: Price, product: Body) -> Body:
-    body = _price(meter, price, product, "base-fee")
+    body = _price(meter, price, product, _BASE_FEE)
     body["recurring"] = {**_recurring(price), "usage_type": "licensed"}
     body["billing_scheme"] = "per_unit"
     body["unit_amount_decimal"] = minor_units(billed(price.base_fee, price.currency), price.currency)
-    return _owned(meter, body)
+    return _owned(meter, body, **{ROLE: _BASE_FEE})
 
 
 def _pack_price(meter: Meter, price: Price, product: Body) -> Body:
     """What a pack is bought at: once, whenever the application sells one."""
     assert price.credits is not None
-    body = _price(meter, price, product, "pack")
+    body = _price(meter, price, product, _PACK)
     body["billing_scheme"] = "per_unit"
     body["unit_amount_decimal"] = minor_units(billed(price.credits.price, price.currency), price.currency)
-    return _owned(meter, body)
+    return _owned(meter, body, **{ROLE: _PACK})
 
 
 def _price(meter: Meter, price: Price, product: Body, role: str) -> Body:
