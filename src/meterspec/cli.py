@@ -40,6 +40,12 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class InvoiceFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
 class ResultFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
@@ -90,6 +96,14 @@ Events = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
 To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
+
+Cycles = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
+]
+CycleAnchor = Annotated[
+    str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
+]
 
 
 def _examples(*lines: str) -> str:
@@ -208,13 +222,8 @@ def run(
         typer.Option("--range", metavar="FROM/TO", help="Compute each meter over this window instead of its own."),
     ] = None,
     fill: Annotated[bool, typer.Option("--fill", help="List windows in which a group has no event as well.")] = False,
-    cycles: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
-    ] = None,
-    cycle_anchor: Annotated[
-        str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
-    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
     format: Annotated[
         ResultFormat | None, typer.Option(help="How results are written; without it, as --out is named, or a table.")
     ] = None,
@@ -249,8 +258,8 @@ def run(
 
 @app.command(
     epilog=_examples(
-        "meterspec invoice --events events.parquet",
-        "meterspec invoice --events events.parquet --customer acme --format json",
+        "meterspec invoice --events events.parquet --cycles cycles.csv",
+        "meterspec invoice --events events.parquet --customer acme --from 2026-01-01 --out acme.html",
     )
 )
 def invoice(
@@ -259,12 +268,27 @@ def invoice(
     customer: Annotated[str | None, typer.Option(metavar="ID", help="This customer only.")] = None,
     start: From = None,
     end: To = None,
-    format: Annotated[TableFormat, typer.Option(help="How invoices are printed.")] = TableFormat.TABLE,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="INSTANT", help="Periods that began by then are due; after the newest event."),
+    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
+    format: Annotated[
+        InvoiceFormat | None,
+        typer.Option(help="How invoices are written; without it, as --out is named, or a table."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="A file, or for pages of HTML a folder.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
-    """Price what customers used, by period."""
+    """Price what customers used, by period; what is due without usage as well."""
     from meterspec.commands import billing  # noqa: PLC0415
 
-    guarded(billing.invoice, paths or [], events, customer, (start, end), format.value)
+    windows = ((start, end), as_of, (cycles, cycle_anchor))
+    chosen = format.value if format else None
+    guarded(billing.invoice, paths or [], events, customer, *windows, chosen, out, threads)
 
 
 @app.command(

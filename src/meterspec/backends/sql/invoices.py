@@ -30,6 +30,7 @@ from meterspec.cel.types import Type, Variable
 from meterspec.currencies import digits
 from meterspec.diagnostics import Diagnostics, Rule
 from meterspec.ir import (
+    ADDITIVE,
     FieldType,
     Function,
     Meter,
@@ -43,7 +44,7 @@ from meterspec.ir import (
     variables,
 )
 
-__all__ = ["ADDITIVE", "INVOICES", "INVOICE_LINES", "Part", "check_prices", "invoice_views", "parts"]
+__all__ = ["INVOICES", "INVOICE_LINES", "Part", "check_prices", "invoice_views", "parts"]
 
 INVOICE_LINES = "meterspec_invoice_lines"
 """The view of the priced lines of every invoice."""
@@ -66,8 +67,6 @@ RATIO_GROUPS = Rule(
     why="The ratio of several groups is not the sum of theirs, so what all of them are billed for is no number yet.",
 )
 
-ADDITIVE = frozenset({Function.COUNT, Function.SUM, Function.TIME_WEIGHTED})
-"""The functions whose quantity for several groups is the sum of theirs."""
 _LONGEST = 9999 * 366 * 86_400 * 10**6
 """Microseconds of the longest window."""
 _PERIODS = 10_000
