@@ -404,15 +404,45 @@ def diff(
     guarded(changes.diff, paths or [], base, usage, *options)
 
 
-@app.command(epilog=_examples("meterspec explain MS201", "meterspec explain agent-hours"))
+@app.command(
+    epilog=_examples(
+        "meterspec explain MS201",
+        "meterspec explain agent-hours --customer acme --period 2026-01-01 --events events.parquet",
+    )
+)
 def explain(
     subject: Annotated[str, typer.Argument(metavar="CODE|METER")],
     paths: Paths = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID", help="List the events behind this customer's number.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="START[/END]", help="Of the period that begins here; the last one where absent."),
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events", metavar="FILES", help="Parquet, JSON lines, CSV or a store; a pattern, or FAMILY=FILES."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The most events to list.")] = 50,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="INSTANT", help="Where windows end; after the newest event.")
+    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
+    format: Annotated[TableFormat, typer.Option(help="How the events are printed.")] = TableFormat.TABLE,
 ) -> None:
-    """Explain a diagnostic, or how a meter's number comes about."""
-    from meterspec.commands import pages  # noqa: PLC0415
+    """Explain a diagnostic, how a meter's number comes about, or which events one number is made of."""
+    if customer is None and period is None and not events:
+        from meterspec.commands import pages  # noqa: PLC0415
 
-    guarded(pages.explain, subject, paths or [])
+        guarded(pages.explain, subject, paths or [])
+    from meterspec.commands import billing  # noqa: PLC0415
+
+    options = (limit, as_of, (cycles, cycle_anchor), format.value)
+    guarded(billing.trace, subject, paths or [], events or [], customer, period, *options)
 
 
 @app.command(epilog=_examples("meterspec test", "meterspec test specs/ --format json"))

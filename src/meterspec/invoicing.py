@@ -17,7 +17,7 @@ from meterspec.render import day
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents
 
-__all__ = ["Charge", "Group", "Invoice", "Invoicing", "invoice"]
+__all__ = ["Charge", "Group", "Invoice", "Invoicing", "charges_of", "invoice"]
 
 _ZERO = Decimal(0)
 Period = tuple[str, datetime, datetime]
@@ -110,7 +110,7 @@ def invoice(
         if meter.name in done.skipped:
             continue
         due = [period for period in done.due.get(meter.name, []) if customer is None or period[0] == customer]
-        for period, priced in _priced(program, meter, results, due).items():
+        for period, priced in charges_of(program, meter, results, due).items():
             key = (*period, _price(meter).currency)
             if isinstance(priced, Unpriceable):
                 unpriced.add(key)
@@ -145,10 +145,13 @@ def _price(meter: Meter) -> Price:
     return meter.price
 
 
-def _priced(
+def charges_of(
     program: Program, meter: Meter, results: Mapping[str, Sequence[Result]], due: Iterable[Period]
 ) -> dict[Period, Charge | Unpriceable]:
-    """The charge of every customer and period of a meter, or why it has no price."""
+    """The charge of every customer and period of a billing meter, or why it has no price.
+
+    `results` are those of the meter and of its `parts`, by their names; `due` are the periods owed for.
+    """
     groups: dict[Period, list[Result]] = defaultdict(list)
     for result in results[meter.name]:
         groups[_period(result)].append(result)

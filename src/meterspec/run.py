@@ -107,6 +107,7 @@ def run(
     threads: int | None = None,
     rejects: Callable[[Reject], object] | None = None,
     invoices: bool = False,
+    look: Callable[[DuckDBPyConnection, Run], object] | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
@@ -114,9 +115,9 @@ def run(
     in [from, to); `between` is one window that takes the place of every meter's own; `cycles` are billing cycles of
     customers, or what they are counted from; `fill` adds the windows in which a group has no event. `threads` limits
     the engine, and changes no result. `rejects` is given every rejected row. With `invoices`, what meters are billed by
-    where their groups do not add is computed as well, and the periods that are due. Reports MS600 for a meter that the
-    embedded engine cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be
-    read.
+    where their groups do not add is computed as well, and the periods that are due. `look` is given the connection
+    while the events are there. Reports MS600 for a meter that the embedded engine cannot compute, and then gives no
+    results; raises `Failure` with MS7xx for files that cannot be read.
     """
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
@@ -148,7 +149,7 @@ def run(
             if rejects is not None and counts.rejected:
                 for reject in rejected_rows(connection, files.family):
                     rejects(reject)
-        return Run(
+        done = Run(
             as_of=max(ends, default=None),
             uses_as_of=invoices or any(needs_as_of(meter) for meter in computed),
             results=results,
@@ -158,6 +159,9 @@ def run(
             outside=in_cycles.outside(parts_of(program, computed)) if between is None else [],
             due=due,
         )
+        if look is not None:
+            look(connection, done)
+        return done
 
 
 def _define(connection: DuckDBPyConnection, name: str, query: exp.Query, kind: str) -> None:

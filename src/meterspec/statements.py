@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from meterspec.ir import ADDITIVE, Meter, Scalar
-from meterspec.pricing import Bill, Line, LineKind, line_json
+from meterspec.ir import ADDITIVE, Function, Meter, Scalar
+from meterspec.pricing import Bill, Line, LineKind, Unpriceable, line_json
+from meterspec.pricing import as_json as bill_json
 from meterspec.render import Palette, day, instant, plain, printable, short, table
 from meterspec.templates import render
 
 if TYPE_CHECKING:
     from meterspec.invoicing import Charge, Invoice
+    from meterspec.tracing import Trace
 
-__all__ = ["bill_text", "invoice_page", "invoices_json", "invoices_text", "page_name"]
+__all__ = ["bill_text", "invoice_page", "invoices_json", "invoices_text", "page_name", "trace_json", "trace_text"]
+
+ONE_VALUE = frozenset({Function.LAST, Function.FIRST, Function.MIN, Function.MAX})
+"""The functions whose quantity is the value of one event, which is listed first."""
 
 
 def bill_text(bill: Bill, palette: Palette) -> str:
@@ -58,7 +65,7 @@ def _invoice_json(invoice: Invoice) -> dict[str, object]:
         "usage": [
             {
                 "meter": charge.meter.name,
-                "group": {name: plain(v) if isinstance(v, Decimal) else v for name, v in group.dimensions},
+                "group": {name: _json(value) for name, value in group.dimensions},
                 "quantity": None if group.quantity is None else short(group.quantity),
                 "unit": charge.meter.unit,
                 "events": group.events,
@@ -92,7 +99,158 @@ def _shown(value: Scalar) -> str:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
-    return plain(value) if isinstance(value, Decimal) else str(value)
+    return str(_json(value))
+
+
+# Events behind a number ----------------------------------------------------------------------------------------
+
+
+def trace_text(trace: Trace, palette: Palette) -> str:
+    """The events behind a number, what they come to, and what that costs, for a terminal."""
+    meter = trace.meter
+    assert meter.aggregate is not None
+    function = meter.aggregate.function
+    groups = [name for name, _ in trace.events[0].group] if trace.events else []
+    fields = [name for name, _ in trace.events[0].fields] if trace.events else []
+    adds = "value" if function in ONE_VALUE or function is Function.AVG else "adds"
+    several = len({event.family for event in trace.events}) > 1
+    held = ["held"] if any(event.seconds is not None for event in trace.events) else []
+    headers = [*(["family"] if several else []), "event", "time", *groups, *fields, *held, adds]
+    rows = [
+        [
+            *([event.family] if several else []),
+            event.id,
+            instant(event.time),
+            *(_shown(value) for _, value in (*event.group, *event.fields)),
+            *([_span(event.seconds)] if event.seconds is not None else []),
+            "-" if event.adds is None else _about(event.adds),
+        ]
+        for event in trace.events
+    ]
+    head = f"{meter.name} of {printable(trace.customer)}, {day(trace.start)} to {day(trace.end)}"
+    parts = [palette.paint(head, "bold") + "\n"]
+    if rows:
+        numbers = frozenset({len(headers) - 1, *([len(headers) - 2] if held else [])})
+        parts.append(table(headers, rows, numbers, palette))
+    left = trace.kept - len(trace.events)
+    if left:
+        parts.append(f"and {left} more: `--limit {trace.kept}` lists them all\n")
+    if trace.filtered:
+        parts.append(
+            f"{trace.filtered} in this period {'is' if trace.filtered == 1 else 'are'} left out by the filter\n"
+        )
+    unit = f" {printable(meter.unit)}" if meter.unit else ""
+    totals = [
+        [
+            *(_shown(value) for _, value in group.dimensions),
+            str(group.events),
+            "-" if group.exact is None else _about(group.exact),
+            "-" if group.quantity is None else f"{short(group.quantity)}{unit}",
+        ]
+        for group in trace.groups
+    ]
+    places = f"rounded {meter.rounding.value.replace('_', ' ')} to {meter.precision} decimals"
+    headers = [
+        *(name for name in meter.group_by if name in _dimensions(trace)),
+        "events",
+        f"exact {function.value}",
+        places,
+    ]
+    if totals:
+        parts.append("\n" + table(headers, totals, frozenset(range(len(headers) - 3, len(headers))), palette))
+    else:
+        parts.append("no event in this period is behind a number\n")
+    if isinstance(trace.charge, Unpriceable):
+        parts.append(f"\nno price: {printable(str(trace.charge))}\n")
+    elif trace.charge is not None:
+        parts.append("\n" + bill_text(trace.charge.bill, palette))
+    return "".join(parts)
+
+
+def _dimensions(trace: Trace) -> set[str]:
+    return {name for group in trace.groups for name, _ in group.dimensions}
+
+
+def trace_json(trace: Trace) -> dict[str, object]:
+    """The document that `explain METER --customer ID --format json` prints; exact numbers are decimals or fractions."""
+    charge = trace.charge if not isinstance(trace.charge, Unpriceable) else None
+    return {
+        "meter": trace.meter.name,
+        "customer_id": trace.customer,
+        "window_start": None if trace.start is None else instant(trace.start),
+        "window_end": instant(trace.end),
+        "events": [
+            {
+                "family": event.family,
+                "id": event.id,
+                "time": instant(event.time),
+                "group": {name: _json(value) for name, value in event.group},
+                "fields": {name: _json(value) for name, value in event.fields},
+                "adds": None if event.adds is None else _exact(event.adds),
+                "seconds": None if event.seconds is None else _exact(event.seconds),
+            }
+            for event in trace.events
+        ],
+        "kept": trace.kept,
+        "filtered": trace.filtered,
+        "groups": [
+            {
+                "group": {name: _json(value) for name, value in group.dimensions},
+                "events": group.events,
+                "exact": None if group.exact is None else _exact(group.exact),
+                "quantity": None if group.quantity is None else short(group.quantity),
+            }
+            for group in trace.groups
+        ],
+        "rounding": trace.meter.rounding.value,
+        "precision": trace.meter.precision,
+        "unit": trace.meter.unit,
+        "bill": None if charge is None else _bill_json(charge),
+    }
+
+
+def _bill_json(charge: Charge) -> dict[str, object]:
+    assert charge.meter.price is not None
+    return bill_json(charge.meter.name, charge.meter.price, charge.bill)
+
+
+def _json(value: Scalar) -> object:
+    if isinstance(value, datetime):
+        return instant(value)
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+def _exact(number: Fraction) -> str:
+    """A number as a decimal, or where it has no end as a fraction."""
+    rest, twos, fives = number.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return f"{number.numerator}/{number.denominator}"
+    places = max(twos, fives)
+    return short(Decimal(f"{number.numerator * (10**places // number.denominator)}E-{places}"))
+
+
+def _about(number: Fraction) -> str:
+    """A number with at most 12 decimals; that there are more is said."""
+    text = _exact(number)
+    if "/" not in text and len(text.partition(".")[2]) <= _DECIMALS:
+        return text
+    cut = int(abs(number) * 10**_DECIMALS)
+    sign = "-" if number < 0 else ""
+    return f"{sign}{cut // 10**_DECIMALS}.{cut % 10**_DECIMALS:0{_DECIMALS}d}…"
+
+
+_DECIMALS = 12
+
+
+def _span(seconds: Fraction) -> str:
+    """A stretch of time in hours, minutes and seconds."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{int(rest):02d}" + (f".{int(rest % 1 * 10**6):06d}" if rest % 1 else "")
 
 
 # Pages ----------------------------------------------------------------------------------------------------------

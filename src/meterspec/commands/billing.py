@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from meterspec.invoicing import Invoice
     from meterspec.ir import Meter, Program, Scalar
 
-__all__ = ["invoice", "price"]
+__all__ = ["invoice", "price", "trace"]
 
 NO_PRICE = Rule(
     code="MS007",
@@ -152,6 +152,48 @@ def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
         from meterspec.statements import bill_text  # noqa: PLC0415
 
         sys.stdout.write(bill_text(bill, palette_of(sys.stdout)))
+
+
+def trace(
+    subject: str,
+    paths: Sequence[str],
+    events: Sequence[str],
+    customer: str | None,
+    period: str | None,
+    limit: int,
+    as_of: str | None,
+    cycles: tuple[str | None, str | None],
+    format: str,
+) -> None:
+    """Prints the events behind a customer's number of a meter, and what it costs."""
+    from meterspec.statements import trace_json, trace_text  # noqa: PLC0415
+    from meterspec.store import find  # noqa: PLC0415
+    from meterspec.tracing import trace as find_events  # noqa: PLC0415
+
+    for argument, value in (("--customer", customer), ("--events", events)):
+        if not value:
+            hint = f"the events behind a number are found with `{argument}`"
+            raise Failure(BAD_ARGUMENT, argument=argument, value="", reason=": it is needed here", hint=hint)
+    assert customer is not None
+    program, out = program_of(collect(paths))
+    meter = meter_of(program, subject)
+    start, _, end = (period or "").partition("/")
+    moment = instant_argument("--as-of", as_of)
+    found = find_events(
+        program,
+        meter,
+        find(program, events),
+        out,
+        customer=customer,
+        period=(instant_argument("--period", start or None), instant_argument("--period", end or None)),
+        limit=limit,
+        as_of=moment,
+        cycles=cycles_argument(cycles),
+    )
+    stop_on_errors(out)
+    assert found is not None
+    say_notes(found.run, moment)
+    sys.stdout.write(as_json(trace_json(found)) if format == "json" else trace_text(found, palette_of(sys.stdout)))
 
 
 def _match(program: Program, meter: Meter, match: Sequence[str]) -> dict[str, Scalar]:

@@ -15,9 +15,10 @@ from meterspec.backends.base import Artifact, Backend, unsupported
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
 from meterspec.backends.sql.dialects import DIALECTS, Dialect
+from meterspec.backends.sql.expressions import Lowering
 from meterspec.backends.sql.families import events_views, family_views
 from meterspec.backends.sql.invoices import INVOICE_LINES, INVOICES, check_prices, invoice_views, parts
-from meterspec.backends.sql.meters import meter_view, whole_quantity
+from meterspec.backends.sql.meters import PER, meter_view, whole_quantity
 from meterspec.backends.sql.scans import (
     AS_OF,
     CYCLES,
@@ -52,8 +53,10 @@ __all__ = [
     "DIALECTS",
     "INVOICES",
     "INVOICE_LINES",
+    "PER",
     "Between",
     "Dialect",
+    "Lowering",
     "Scan",
     "Scanner",
     "Stages",
