@@ -40,6 +40,12 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class InvoiceFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
 class ResultFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
@@ -100,6 +106,14 @@ Events = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
 To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
+
+Cycles = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
+]
+CycleAnchor = Annotated[
+    str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
+]
 
 
 Usage = Annotated[
@@ -254,13 +268,8 @@ def run(
         typer.Option("--range", metavar="FROM/TO", help="Compute each meter over this window instead of its own."),
     ] = None,
     fill: Annotated[bool, typer.Option("--fill", help="List windows in which a group has no event as well.")] = False,
-    cycles: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
-    ] = None,
-    cycle_anchor: Annotated[
-        str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
-    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
     format: Annotated[
         ResultFormat | None, typer.Option(help="How results are written; without it, as --out is named, or a table.")
     ] = None,
@@ -295,8 +304,8 @@ def run(
 
 @app.command(
     epilog=_examples(
-        "meterspec invoice --events events.parquet",
-        "meterspec invoice --events events.parquet --customer acme --format json",
+        "meterspec invoice --events events.parquet --cycles cycles.csv",
+        "meterspec invoice --events events.parquet --customer acme --from 2026-01-01 --out acme.html",
     )
 )
 def invoice(
@@ -305,12 +314,27 @@ def invoice(
     customer: Annotated[str | None, typer.Option(metavar="ID", help="This customer only.")] = None,
     start: From = None,
     end: To = None,
-    format: Annotated[TableFormat, typer.Option(help="How invoices are printed.")] = TableFormat.TABLE,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="INSTANT", help="Periods that began by then are due; after the newest event."),
+    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
+    format: Annotated[
+        InvoiceFormat | None,
+        typer.Option(help="How invoices are written; without it, as --out is named, or a table."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="A file, or for pages of HTML a folder.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
 ) -> None:
-    """Price what customers used, by period."""
+    """Price what customers used, by period; what is due without usage as well."""
     from meterspec.commands import billing  # noqa: PLC0415
 
-    guarded(billing.invoice, paths or [], events, customer, (start, end), format.value)
+    windows = ((start, end), as_of, (cycles, cycle_anchor))
+    chosen = format.value if format else None
+    guarded(billing.invoice, paths or [], events, customer, *windows, chosen, out, threads)
 
 
 @app.command(
@@ -426,15 +450,45 @@ def diff(
     guarded(changes.diff, paths or [], base, usage, *options)
 
 
-@app.command(epilog=_examples("meterspec explain MS201", "meterspec explain agent-hours"))
+@app.command(
+    epilog=_examples(
+        "meterspec explain MS201",
+        "meterspec explain agent-hours --customer acme --period 2026-01-01 --events events.parquet",
+    )
+)
 def explain(
     subject: Annotated[str, typer.Argument(metavar="CODE|METER")],
     paths: Paths = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID", help="List the events behind this customer's number.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="START[/END]", help="Of the period that begins here; the last one where absent."),
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events", metavar="FILES", help="Parquet, JSON lines, CSV or a store; a pattern, or FAMILY=FILES."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The most events to list.")] = 50,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="INSTANT", help="Where windows end; after the newest event.")
+    ] = None,
+    cycles: Cycles = None,
+    cycle_anchor: CycleAnchor = None,
+    format: Annotated[TableFormat, typer.Option(help="How the events are printed.")] = TableFormat.TABLE,
 ) -> None:
-    """Explain a diagnostic, or how a meter's number comes about."""
-    from meterspec.commands import pages  # noqa: PLC0415
+    """Explain a diagnostic, how a meter's number comes about, or which events one number is made of."""
+    if customer is None and period is None and not events:
+        from meterspec.commands import pages  # noqa: PLC0415
 
-    guarded(pages.explain, subject, paths or [])
+        guarded(pages.explain, subject, paths or [])
+    from meterspec.commands import billing  # noqa: PLC0415
+
+    options = (limit, as_of, (cycles, cycle_anchor), format.value)
+    guarded(billing.trace, subject, paths or [], events or [], customer, period, *options)
 
 
 @app.command(epilog=_examples("meterspec test", "meterspec test specs/ --format json"))

@@ -13,6 +13,7 @@ from meterspec.records import record
 from meterspec.source import Place
 
 __all__ = [
+    "ADDITIVE",
     "Aggregate",
     "BillingCycle",
     "CalendarUnit",
@@ -175,6 +176,10 @@ class Function(StrEnum):
     FIRST = "FIRST"
     UNIQUE = "UNIQUE"
     TIME_WEIGHTED = "TIME_WEIGHTED"
+
+
+ADDITIVE = frozenset({Function.COUNT, Function.SUM, Function.TIME_WEIGHTED})
+"""The functions whose quantity for several groups is the sum of theirs."""
 
 
 class CalendarUnit(StrEnum):

@@ -94,6 +94,7 @@ def compile_program(
     if "sql" in targets:
         from meterspec.backends import sql  # noqa: PLC0415
 
+        sql.check_prices(program, program.meters, out)
         for dialect in dialects:
             sql.check(program, program.meters, dialect, out)
             if not out.has_errors:

@@ -13,15 +13,15 @@ from enum import StrEnum
 
 from meterspec.currencies import digits
 from meterspec.diagnostics import Rule
-from meterspec.ir import Function, Price, PriceModel, Rounding, Scalar, Tier, TierMode
+from meterspec.ir import ADDITIVE, Function, Price, PriceModel, Rounding, Scalar, Tier, TierMode
 
 __all__ = [
-    "ADDITIVE",
     "Bill",
     "Line",
     "LineKind",
     "Unpriceable",
     "as_json",
+    "line_json",
     "price_groups",
     "price_rates",
     "price_usage",
@@ -56,9 +56,6 @@ NOT_ADDITIVE = Rule(
     message="the {function} of several groups is not the sum of theirs",
     why="A distinct count or an average of all groups comes from the events; adding results would count things twice.",
 )
-
-ADDITIVE = frozenset({Function.COUNT, Function.SUM, Function.TIME_WEIGHTED})
-"""The functions whose quantity for several groups is the sum of theirs."""
 
 _ZERO = Decimal(0)
 _NO_DIMENSIONS: Mapping[str, Scalar] = {}
@@ -197,17 +194,7 @@ def rate_of(price: Price, dimensions: Mapping[str, Scalar]) -> int | None:
 
 def as_json(meter: str, price: Price, bill: Bill) -> dict[str, object]:
     """A bill as the document that `price --format json` prints."""
-    lines = [
-        {
-            "kind": line.kind.value,
-            "from": None if line.start is None else _plain(line.start),
-            "to": None if line.end is None else _plain(line.end),
-            "quantity": _plain(line.quantity),
-            "unit_amount": _plain(line.unit_amount),
-            "amount": f"{line.amount:f}",
-        }
-        for line in bill.lines
-    ]
+    lines = [line_json(line) for line in bill.lines]
     return {
         "meter": meter,
         "currency": bill.currency,
@@ -216,6 +203,21 @@ def as_json(meter: str, price: Price, bill: Bill) -> dict[str, object]:
         "lines": lines,
         "amount": f"{bill.amount:f}",
     }
+
+
+def line_json(line: Line) -> dict[str, object]:
+    """A line as `price --format json` and `invoice --format json` print it; `match` only where a rate was."""
+    document: dict[str, object] = {
+        "kind": line.kind.value,
+        "from": None if line.start is None else _plain(line.start),
+        "to": None if line.end is None else _plain(line.end),
+        "quantity": _plain(line.quantity),
+        "unit_amount": _plain(line.unit_amount),
+        "amount": f"{line.amount:f}",
+    }
+    if not line.match:
+        return document
+    return document | {"match": {name: _plain(v) if isinstance(v, Decimal) else v for name, v in line.match}}
 
 
 def _bill(price: Price, quantities: Mapping[int | None, Decimal], balance: Decimal) -> Bill:

@@ -14,6 +14,7 @@ __all__ = [
     "Palette",
     "as_json",
     "concise",
+    "day",
     "diagnostics_json",
     "full",
     "instant",
@@ -62,6 +63,11 @@ def short(number: Decimal) -> str:
 def instant(moment: datetime) -> str:
     """An instant in UTC as RFC 3339 has it, with a fraction only where there is one."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def day(moment: datetime | None) -> str:
+    """An instant as short as it can be said."""
+    return "ever" if moment is None else instant(moment).removesuffix("T00:00:00Z")
 
 
 def as_json(document: object) -> str:

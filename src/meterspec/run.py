@@ -18,7 +18,9 @@ from meterspec.backends.sql import (
     check,
     meter_view,
     needs_as_of,
+    parts,
     parts_of,
+    periods_view,
     scan_view,
     scans,
 )
@@ -87,6 +89,8 @@ class Run:
     """Meters that were not computed because no events of their family were given."""
     outside: list[tuple[str, int]] = field(default_factory=list)
     """Customers who have billing cycles, and events in none of them: how many each."""
+    due: dict[str, list[tuple[str, datetime, datetime]]] = field(default_factory=dict)
+    """Of billing meters that were asked for, by name: each customer with the periods that he owes for."""
 
 
 def run(
@@ -102,14 +106,18 @@ def run(
     fill: bool = False,
     threads: int | None = None,
     rejects: Callable[[Reject], object] | None = None,
+    invoices: bool = False,
+    look: Callable[[DuckDBPyConnection, Run], object] | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
     With several `as_of` instants, windows that end there are computed for each. `begins` selects the windows that begin
     in [from, to); `between` is one window that takes the place of every meter's own; `cycles` are billing cycles of
     customers, or what they are counted from; `fill` adds the windows in which a group has no event. `threads` limits
-    the engine, and changes no result. `rejects` is given every rejected row. Reports MS600 for a meter the embedded
-    engine cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
+    the engine, and changes no result. `rejects` is given every rejected row. With `invoices`, what meters are billed by
+    where their groups do not add is computed as well, and the periods that are due. `look` is given the connection
+    while the events are there. Reports MS600 for a meter that the embedded engine cannot compute, and then gives no
+    results; raises `Failure` with MS7xx for files that cannot be read.
     """
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
@@ -133,20 +141,27 @@ def run(
         _define_as_of(connection, ends)
         with step(connection, "computing"):
             in_cycles = _Cycles(connection, program, cycles, max(ends, default=None))
-            results = _computed(connection, program, computed, begins, between, fill, in_cycles)
+            billed = [meter for meter in computed if meter.price is not None] if invoices else []
+            rated = [part.meter for meter in billed for part in parts(program, meter)]
+            results = _computed(connection, program, [*computed, *rated], begins, between, fill, in_cycles)
+            due = {meter.name: in_cycles.due(meter) for meter in billed}
         for files, counts in zip(events, quality, strict=True):
             if rejects is not None and counts.rejected:
                 for reject in rejected_rows(connection, files.family):
                     rejects(reject)
-        return Run(
+        done = Run(
             as_of=max(ends, default=None),
-            uses_as_of=any(needs_as_of(meter) for meter in computed),
+            uses_as_of=invoices or any(needs_as_of(meter) for meter in computed),
             results=results,
             quality=quality,
             ignored=[entry for entry in ignored if entry.keys],
             skipped=[meter.name for meter in chosen if meter not in computed],
             outside=in_cycles.outside(parts_of(program, computed)) if between is None else [],
+            due=due,
         )
+        if look is not None:
+            look(connection, done)
+        return done
 
 
 def _define(connection: DuckDBPyConnection, name: str, query: exp.Query, kind: str) -> None:
@@ -207,10 +222,22 @@ class _Cycles:
 
     def define(self, scan: Scan) -> None:
         """Makes the relation the one that a scan needs."""
-        if isinstance(self.cycles, Anchor) and isinstance(scan.window, BillingCycle):
-            meter = scan.meters[0]
+        if isinstance(scan.window, BillingCycle):
+            self._define(scan.meters[0])
+
+    def _define(self, meter: Meter) -> None:
+        if isinstance(self.cycles, Anchor):
             unit = meter.price.interval if meter.price is not None else CalendarUnit.MONTH
-            define_cycles(self.connection, self.cycles, self._families(scan.meters), unit, self.until)
+            define_cycles(self.connection, self.cycles, self._families([meter]), unit, self.until)
+
+    def due(self, meter: Meter) -> list[tuple[str, datetime, datetime]]:
+        """Each customer of a billing meter with the periods that he owes for, in order."""
+        self._define(meter)
+        start, end = (b.call("EPOCH_US", b.column(name)) for name in ("period_start", "period_end"))
+        view = periods_view(self.program, meter, DIALECTS["duckdb"])
+        query = exp.select(b.column("customer_id"), start, end).from_(view.select.subquery(b.identifier("periods")))
+        rows = self.connection.execute(_sql(query)).fetchall()
+        return sorted((customer, instant_of(start), instant_of(end)) for customer, start, end in rows)
 
     def outside(self, meters: Sequence[Meter]) -> list[tuple[str, int]]:
         """How many events of meters by the billing cycle are in no supplied cycle of their customer, by customer."""

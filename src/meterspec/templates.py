@@ -19,12 +19,12 @@ def render(name: str, **facts: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 50 ms, only to emit
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - 50 ms, only to emit
 
     return Environment(
         loader=FileSystemLoader(_folder()),
         undefined=StrictUndefined,
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),  # noqa: S701 - the rest is SQL and prose
+        autoescape=select_autoescape(["html.j2"], default_for_string=False),  # the others are SQL and prose
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

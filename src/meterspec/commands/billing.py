@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meterspec.commands.counting import computed
-from meterspec.commands.shared import BAD_ARGUMENT, day, meter_of, one_of, palette_of, program_of, stop_on_errors
-from meterspec.diagnostics import Diagnostics, Failure, Rule
+from meterspec.commands.counting import cycles_argument, say_notes
+from meterspec.commands.shared import (
+    BAD_ARGUMENT,
+    counted,
+    instant_argument,
+    meter_of,
+    one_of,
+    palette_of,
+    program_of,
+    stop_on_errors,
+)
+from meterspec.diagnostics import Failure, Rule
 from meterspec.project import collect
-from meterspec.render import Palette, as_json, instant, plain, short, table
+from meterspec.render import Palette, as_json, printable
 
 if TYPE_CHECKING:
-    from meterspec.ir import Meter, Price, Program, Scalar
-    from meterspec.pricing import Bill
-    from meterspec.run import Run
+    from meterspec.invoicing import Invoice
+    from meterspec.ir import Meter, Program, Scalar
 
-__all__ = ["invoice", "price"]
+__all__ = ["invoice", "price", "trace"]
 
 NO_PRICE = Rule(
     code="MS007",
@@ -38,25 +46,82 @@ NOTHING_TO_INVOICE = Rule(
 )
 
 
+NOT_ONE_PAGE = Rule(
+    code="MS030",
+    slug="not-one-page",
+    title="A page for an invoice where there is not exactly one",
+    message="a page is for one invoice, and there are {number}",
+    why="Each customer gets a page without anything about another.",
+)
+
+
 def invoice(
     paths: Sequence[str],
     events: Sequence[str],
     customer: str | None,
     begins: tuple[str | None, str | None],
-    format: str,
+    as_of: str | None,
+    cycles: tuple[str | None, str | None],
+    format: str | None,
+    output: str | None,
+    threads: int | None,
 ) -> None:
-    """Prices what customers used, by period."""
+    """Prices what customers used, by period; `cycles` are `--cycles` and `--cycle-anchor`."""
+    from meterspec.invoicing import invoice as make  # noqa: PLC0415
+    from meterspec.store import find  # noqa: PLC0415
+
+    format = _format_of(format, output)
     program, out = program_of(collect(paths))
-    billed = [meter.name for meter in program.meters if meter.price is not None]
-    if not billed:
+    if all(meter.price is None for meter in program.meters):
         raise Failure(NOTHING_TO_INVOICE)
-    done = computed(program, out, events, billed, None, begins)
-    invoices = _invoices(program, done, customer, out)
+    moment = instant_argument("--as-of", as_of)
+    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    done = make(
+        program,
+        find(program, events),
+        out,
+        customer=customer,
+        as_of=moment,
+        begins=(start, end),
+        cycles=cycles_argument(cycles),
+        threads=threads,
+    )
+    say_notes(done.run, moment)
+    _write_invoices(done.invoices, format, output)
     stop_on_errors(out)
-    if format == "json":
-        sys.stdout.write(as_json({"invoices": [_invoice_json(entry) for entry in invoices]}))
+
+
+def _format_of(format: str | None, output: str | None) -> str:
+    """How invoices are written: as asked for, or as the name of the file says."""
+    ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    return format or {"json": "json", "html": "html", "htm": "html"}.get(ending, "table")
+
+
+def _write_invoices(invoices: Sequence[Invoice], format: str, output: str | None) -> None:
+    """Writes invoices to standard output, a file or, as pages, a folder."""
+    from meterspec.artifacts import write_file  # noqa: PLC0415
+    from meterspec.statements import invoice_page, invoices_json, invoices_text, page_name  # noqa: PLC0415
+
+    if format == "html":
+        is_file = output is None or Path(output).suffix.lower() in {".html", ".htm"}
+        if is_file and len(invoices) != 1:
+            hint = "name a folder with `--out`, or choose one invoice with `--customer`, `--from` and `--to`"
+            raise Failure(NOT_ONE_PAGE, number=len(invoices), hint=hint)
+        if output is None:
+            sys.stdout.write(invoice_page(invoices[0]))
+            return
+        pages = {page_name(one): invoice_page(one) for one in invoices}
+        files = [(Path(output), next(iter(pages.values())))] if is_file else []
+        for path, text in files or [(Path(output) / name, text) for name, text in pages.items()]:
+            write_file(path, text.encode())
     else:
-        _write_invoices(invoices)
+        palette = palette_of(sys.stdout) if output is None else Palette()
+        text = as_json(invoices_json(invoices)) if format == "json" else invoices_text(invoices, palette)
+        if output is None:
+            sys.stdout.write(text)
+            return
+        write_file(Path(output), text.encode())
+    sys.stderr.write(f"{counted(len(invoices), 'invoice')} in {printable(output)}\n")
 
 
 def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
@@ -84,98 +149,51 @@ def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
     if format == "json":
         sys.stdout.write(as_json(bill_json(name, meter.price, bill)))
     else:
-        sys.stdout.write(_bill_table(meter.price, bill, palette_of(sys.stdout)))
+        from meterspec.statements import bill_text  # noqa: PLC0415
+
+        sys.stdout.write(bill_text(bill, palette_of(sys.stdout)))
 
 
-def _invoices(program: Program, done: Run, customer: str | None, out: Diagnostics) -> list[_Invoice]:
-    """One invoice a customer, period and currency, each with the bill of every meter that has usage in it."""
-    from meterspec.pricing import Unpriceable, price_groups  # noqa: PLC0415
+def trace(
+    subject: str,
+    paths: Sequence[str],
+    events: Sequence[str],
+    customer: str | None,
+    period: str | None,
+    limit: int,
+    as_of: str | None,
+    cycles: tuple[str | None, str | None],
+    format: str,
+) -> None:
+    """Prints the events behind a customer's number of a meter, and what it costs."""
+    from meterspec.statements import trace_json, trace_text  # noqa: PLC0415
+    from meterspec.store import find  # noqa: PLC0415
+    from meterspec.tracing import trace as find_events  # noqa: PLC0415
 
-    usage: dict[tuple[str, datetime, datetime, str], list[tuple[dict[str, Scalar], Decimal]]] = {}
-    for result in done.results:
-        who = str(result.group[0][1])
-        if result.quantity is None or result.window_start is None or (customer is not None and who != customer):
-            continue
-        key = (who, result.window_start, result.window_end, result.meter)
-        usage.setdefault(key, []).append((dict(result.group), result.quantity))
-    invoices: dict[tuple[str, datetime, datetime, str], _Invoice] = {}
-    for (who, start, end, name), groups in sorted(usage.items()):
-        meter = program.meter(name)
-        assert meter.price is not None and meter.aggregate is not None
-        try:
-            bill = price_groups(meter.price, groups, meter.aggregate.function)
-        except Unpriceable as refusal:
-            out.report(refusal.rule, at=meter.price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
-            continue
-        key = (who, start, end, bill.currency)
-        invoices.setdefault(key, _Invoice(who, start, end, bill.currency)).bills.append((meter, bill))
-    return list(invoices.values())
-
-
-class _Invoice:
-    """What one customer owes for one period in one currency."""
-
-    def __init__(self, customer: str, start: datetime, end: datetime, currency: str) -> None:
-        self.customer = customer
-        self.start = start
-        self.end = end
-        self.currency = currency
-        self.bills: list[tuple[Meter, Bill]] = []
-
-    @property
-    def amount(self) -> Decimal:
-        first, *others = (bill.amount for _, bill in self.bills)
-        return sum(others, first)
-
-
-def _invoice_json(invoice: _Invoice) -> dict[str, object]:
-    return {
-        "customer_id": invoice.customer,
-        "period_start": instant(invoice.start),
-        "period_end": instant(invoice.end),
-        "currency": invoice.currency,
-        "lines": [
-            {
-                "meter": meter.name,
-                "quantity": short(line.quantity),
-                "amount": plain(line.amount),
-                "kind": line.kind.value,
-            }
-            for meter, bill in invoice.bills
-            for line in bill.lines
-        ],
-        "amount": plain(invoice.amount),
-    }
-
-
-def _write_invoices(invoices: Sequence[_Invoice]) -> None:
-    palette = palette_of(sys.stdout)
-    headers = ["customer", "from", "to", "meter", "line", "quantity", "unit price", "amount", ""]
-    rows = []
-    for invoice in invoices:
-        head = [invoice.customer, day(invoice.start), day(invoice.end)]
-        for meter, bill in invoice.bills:
-            for line in bill.lines:
-                cells = [short(line.quantity), short(line.unit_amount), plain(line.amount), invoice.currency]
-                rows.append([*head, meter.name, line.kind.value.replace("_", " "), *cells])
-                head = ["", "", ""]
-        rows.append(["", "", "", "", "total", "", "", plain(invoice.amount), invoice.currency])
-    sys.stdout.write(table(headers, rows, frozenset({5, 6, 7}), palette))
-
-
-def _bill_table(price: Price, bill: Bill, palette: Palette) -> str:
-    rows = []
-    for line in bill.lines:
-        reach = ""
-        if line.start is not None:
-            reach = (
-                f"{short(line.start)} to {short(line.end)}" if line.end is not None else f"above {short(line.start)}"
-            )
-        cells = [short(line.quantity), short(line.unit_amount), plain(line.amount)]
-        rows.append([line.kind.value.replace("_", " "), reach, *cells])
-    rows.append(["total", "", "", "", plain(bill.amount)])
-    headers = ["line", "units", "quantity", "unit price", bill.currency]
-    return table(headers, rows, frozenset({2, 3, 4}), palette)
+    for argument, value in (("--customer", customer), ("--events", events)):
+        if not value:
+            hint = f"the events behind a number are found with `{argument}`"
+            raise Failure(BAD_ARGUMENT, argument=argument, value="", reason=": it is needed here", hint=hint)
+    assert customer is not None
+    program, out = program_of(collect(paths))
+    meter = meter_of(program, subject)
+    start, _, end = (period or "").partition("/")
+    moment = instant_argument("--as-of", as_of)
+    found = find_events(
+        program,
+        meter,
+        find(program, events),
+        out,
+        customer=customer,
+        period=(instant_argument("--period", start or None), instant_argument("--period", end or None)),
+        limit=limit,
+        as_of=moment,
+        cycles=cycles_argument(cycles),
+    )
+    stop_on_errors(out)
+    assert found is not None
+    say_notes(found.run, moment)
+    sys.stdout.write(as_json(trace_json(found)) if format == "json" else trace_text(found, palette_of(sys.stdout)))
 
 
 def _match(program: Program, meter: Meter, match: Sequence[str]) -> dict[str, Scalar]:

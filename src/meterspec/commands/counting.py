@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from meterspec.run import Result, Run
     from meterspec.store import Counts, Sealed
 
-__all__ = ["computed", "cycles_argument", "run", "run_on", "seal"]
+__all__ = ["computed", "cycles_argument", "run", "run_on", "say_notes", "seal"]
 
 TOO_MANY_REJECTS = Rule(
     code="MS709",
@@ -178,6 +178,12 @@ def computed(
         rejects=rejects,
     )
     stop_on_errors(out)
+    say_notes(done, moment)
+    return done
+
+
+def say_notes(done: Run, moment: datetime | None) -> None:
+    """Says on standard error what a run has chosen, ignored or left out."""
     _say_as_of(done, moment)
     for entry in done.ignored:
         keys = ", ".join(f"`{printable(key)}`" for key in entry.keys)
@@ -189,7 +195,6 @@ def computed(
         more = f" and {len(done.outside) - 3} more" if len(done.outside) > 3 else ""
         events_words = counted(sum(count for _, count in done.outside), "event")
         sys.stderr.write(f"{events_words} in no cycle of their customer count by the calendar: {named}{more}\n")
-    return done
 
 
 def _say_as_of(done: Run, moment: datetime | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
 from meterspec.pipeline import load
 from meterspec.project import SpecFile
-from meterspec.render import Palette, concise, full, instant, order, plain, summary
+from meterspec.render import Palette, concise, day, full, order, plain, summary
 
 if TYPE_CHECKING:
     from meterspec.ir import Meter, Program, Scalar
@@ -160,14 +160,6 @@ def instant_argument(argument: str, text: str | None) -> datetime | None:
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def day(moment: datetime | None) -> str:
-    """An instant as short as it can be said."""
-    if moment is None:
-        return "ever"
-    text = instant(moment)
-    return text.removesuffix("T00:00:00Z")
 
 
 def scalar_json(value: Scalar) -> object:

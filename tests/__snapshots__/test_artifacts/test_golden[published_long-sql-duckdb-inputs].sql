@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS "billing_cycles" (
   "cycle_end" TIMESTAMPTZ
 );
 
--- One row: the instant that rolling and lifetime windows end at.
+-- One row: the instant that rolling and lifetime windows end at, and that billing periods are due by.
 CREATE TABLE IF NOT EXISTS "meterspec_as_of" (
   "as_of" TIMESTAMPTZ
 );

@@ -15,8 +15,10 @@ from meterspec.backends.base import Artifact, Backend, unsupported
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
 from meterspec.backends.sql.dialects import DIALECTS, Dialect
+from meterspec.backends.sql.expressions import Lowering
 from meterspec.backends.sql.families import events_views, family_views
-from meterspec.backends.sql.meters import meter_view, whole_quantity
+from meterspec.backends.sql.invoices import INVOICE_LINES, INVOICES, check_prices, invoice_views, parts
+from meterspec.backends.sql.meters import PER, meter_view, whole_quantity
 from meterspec.backends.sql.scans import (
     AS_OF,
     CYCLES,
@@ -27,6 +29,7 @@ from meterspec.backends.sql.scans import (
     needs_as_of,
     needs_cycles,
     parts_of,
+    periods_view,
     rollup_view,
     scan_view,
     scans,
@@ -48,8 +51,12 @@ __all__ = [
     "AS_OF",
     "CYCLES",
     "DIALECTS",
+    "INVOICES",
+    "INVOICE_LINES",
+    "PER",
     "Between",
     "Dialect",
+    "Lowering",
     "Scan",
     "Scanner",
     "Stages",
@@ -57,12 +64,15 @@ __all__ = [
     "backend",
     "check",
     "check_name",
+    "check_prices",
     "events_views",
     "family_views",
     "meter_view",
     "needs_as_of",
     "needs_cycles",
+    "parts",
     "parts_of",
+    "periods_view",
     "scan_view",
     "scans",
     "script",
@@ -108,7 +118,9 @@ def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Ite
     yield Artifact(folder / "inputs.sql", _inputs(program, dialect))
     families = [view for family in program.families for view in family_views(family, dialect)]
     yield Artifact(folder / "families.sql", script("Events: typed, checked, each id once.", families, dialect))
-    passes = scans(program, program.meters, grain=grain)
+    billed = [meter for meter in program.meters if meter.price is not None]
+    rated = [part.meter for meter in billed for part in parts(program, meter)]
+    passes = scans(program, [*program.meters, *rated], grain=grain)
     if grain is not None:
         rollups = [rollup_view(program, scan, dialect) for scan in passes if scan.grain is not None]
         words = (
@@ -119,6 +131,11 @@ def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Ite
     views += [meter_view(program, meter, passes, dialect) for meter in program.meters]
     title = "Quantities: one view a meter, on one scan of the events for each window and set of dimensions."
     yield Artifact(folder / "meters.sql", script(title, views, dialect))
+    if billed:
+        views = [meter_view(program, meter, passes, dialect) for meter in rated]
+        views += invoice_views(program, billed, dialect)
+        words = "Invoices: the lines of every customer and period, and what they come to, on the views of meters."
+        yield Artifact(folder / "invoices.sql", script(words, views, dialect))
 
 
 def script(title: str, views: Sequence[View], dialect: Dialect, tables: Sequence[dict[str, str]] = ()) -> str:
@@ -150,7 +167,8 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         (family.raw, _raw_columns(family, dialect), f"The raw rows of `{family.name}`.") for family in program.families
     ]
     instant = dialect.types[FieldType.TIMESTAMP]
-    if any(needs_cycles(meter) for meter in program.meters):
+    billed = any(meter.price is not None for meter in program.meters)
+    if billed or any(needs_cycles(meter) for meter in program.meters):
         columns = [
             ("customer_id", dialect.types[FieldType.STRING]),
             ("cycle_start", instant),
@@ -158,10 +176,9 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         ]
         words = "The customers' billing cycles, half-open; a customer without any has calendar periods in UTC."
         tables.append(((CYCLES,), columns, words))
-    if any(needs_as_of(meter) for meter in program.meters):
-        tables.append(
-            ((AS_OF,), [("as_of", instant)], "One row: the instant that rolling and lifetime windows end at.")
-        )
+    if billed or any(needs_as_of(meter) for meter in program.meters):
+        words = "One row: the instant that rolling and lifetime windows end at, and that billing periods are due by."
+        tables.append(((AS_OF,), [("as_of", instant)], words))
     statements = [supplied(name, columns, words, dialect) for name, columns, words in tables]
     title = "What you supply: create these tables, or views of the same names and columns."
     return render("sql/script.sql.j2", title=title, statements=statements)

@@ -16,9 +16,9 @@ from meterspec.backends.sql.dialects import WIDE, Dialect
 from meterspec.backends.sql.scans import Scan
 from meterspec.ir import CalendarUnit, Function, Meter, Program, RatioSource, Rounding, variables
 
-__all__ = ["Quantity", "meter_view", "quantity_of", "whole_quantity"]
+__all__ = ["PER", "Quantity", "meter_view", "quantity_of", "whole_quantity"]
 
-_PER = {
+PER = {
     CalendarUnit.MINUTE: 60_000_000,
     CalendarUnit.HOUR: 3_600_000_000,
     CalendarUnit.DAY: 86_400_000_000,
@@ -99,7 +99,7 @@ def _number(
     value = exact.scaled(meter.aggregate.value, variables(program.families_of(meter)))
     ratio = value.ratio
     if meter.aggregate.per is not None:
-        ratio /= _PER[meter.aggregate.per]
+        ratio /= PER[meter.aggregate.per]
     by = dialect.wide(counted) if function is Function.AVG else None
     return _Number(ratio, column, by, value.whole.bounds.low < 0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import assert_never
 
@@ -28,6 +28,7 @@ from meterspec.ir import (
     CalendarUnit,
     CalendarWindow,
     Family,
+    FamilySource,
     Function,
     Lifetime,
     Meter,
@@ -50,6 +51,7 @@ __all__ = [
     "needs_as_of",
     "needs_cycles",
     "parts_of",
+    "periods_view",
     "rollup_view",
     "scan_view",
     "scans",
@@ -230,6 +232,24 @@ def rollup_view(program: Program, scan: Scan, dialect: Dialect) -> View:
     return View(
         scan.rollup, Scanner(program, scan, dialect, fill=False).rollup(scan.grain), f"{words} by {scan.grain}."
     )
+
+
+def periods_view(program: Program, meter: Meter, dialect: Dialect) -> View:
+    """Every customer of a billing meter with the periods that he owes for, whether he used something or not.
+
+    A customer is whoever has a billing cycle, from the first to the last of them, or else an event in a family of the
+    meter, from the first of these on. Periods are due once they have begun at the as-of instant; without one it is just
+    after the newest event. The columns are `customer_id`, `period_start` and `period_end`.
+    """
+    families = program.families_of(meter)
+    names = tuple(family.name for family in families)
+    cycle = _cycle(meter) if isinstance(meter.window, BillingCycle) else None
+    name = f"meterspec_periods_{_digest((names, meter.window, cycle, meter.group_by[0]))}"
+    # Whatever the meter does with the events, here they are only seen.
+    seen = replace(meter, source=FamilySource(names), filter=None, aggregate=Aggregate(function=Function.COUNT))
+    select = Scanner(program, Scan(name, (seen,), meter.window, None, {}), dialect, fill=False).periods()
+    words = ", ".join(f"`{name}`" for name in names)
+    return View(name, select, f"The periods of customers who have billing cycles, or events of {words}.")
 
 
 class Stages:
@@ -710,6 +730,81 @@ class Scanner(Stages):
         crossed = exp.select(exp.Star(), b.named(b.column("meterspec_first_time"), _TIME)).from_(b.table(groups))
         crossed = crossed.join(b.table(self._stage("extent", extent)), join_type="cross", copy=False)
         return self._overlapping(self._stage("cells", crossed))
+
+    # Periods of customers ---------------------------------------------------------------------------------------
+
+    def periods(self) -> exp.Select:
+        customer = self.groups[0]
+        moment = self.dialect.micros
+        seen = [
+            exp.select(
+                b.named(b.column(customer), _CUSTOMER), b.named(moment(b.column(family.event_time)), _TIME)
+            ).from_(b.table(family.sql_name))
+            for family in self.families
+        ]
+        first = exp.select(
+            b.column(_CUSTOMER),
+            b.named(exp.Min(this=b.column(_TIME)), _FIRST),
+            b.named(exp.Max(this=b.column(_TIME)), _LAST),
+        ).from_(b.table(self._stage("seen", _union(seen))))
+        users = self._stage("users", first.group_by(b.column(_CUSTOMER)))
+        nothing = b.cast(exp.Null(), self.dialect.narrow)
+        of_events = exp.select(
+            b.column(_CUSTOMER),
+            b.column(_FIRST),
+            b.named(nothing, _CYCLE_START),
+            b.named(nothing.copy(), _CYCLE_END),
+        ).from_(b.table(users))
+        of_cycles = exp.select(
+            b.named(b.column("customer_id"), _CUSTOMER),
+            b.named(nothing.copy(), _FIRST),
+            b.named(moment(b.column("cycle_start")), _CYCLE_START),
+            b.named(moment(b.column("cycle_end")), _CYCLE_END),
+        ).from_(b.table(CYCLES))
+        known = self._stage("known", _union([of_events, of_cycles]))
+        bounds = (
+            exp.Min(this=b.column(_FIRST)),
+            exp.Min(this=b.column(_CYCLE_START)),
+            exp.Max(this=b.column(_CYCLE_END)),
+        )
+        customers = exp.select(
+            b.column(_CUSTOMER),
+            *(b.named(node, name) for node, name in zip(bounds, (_FIRST, _LOW, _HIGH), strict=True)),
+        ).from_(b.table(known))
+        grouped = self._stage("customers", customers.group_by(b.column(_CUSTOMER)))
+        crossed = exp.select(exp.Star()).from_(b.table(grouped))
+        crossed = crossed.join(b.table(self._now(users)), join_type="cross", copy=False)
+        ends = b.call("COALESCE", b.column(_HIGH), b.column(_LAST))
+        begun = self._more(
+            "begun",
+            self._stage("crossed", crossed),
+            b.named(b.call("COALESCE", b.column(_LOW), b.column(_FIRST)), _TIME),
+            b.named(self.dialect.least([b.column(_LAST), ends]), _UNTIL),
+        )
+        lasting = self._only("lasting", begun, b.binary(exp.LT, b.column(_TIME), b.column(_UNTIL)))
+        columns = [
+            b.named(b.column(_CUSTOMER), "customer_id"),
+            b.named(self.dialect.instant(b.column(_START)), "period_start"),
+            b.named(self.dialect.instant(b.column(_END)), "period_end"),
+        ]
+        member = exp.select(b.column(_CUSTOMER), b.column(_TIME), b.column(_UNTIL)).from_(b.table(lasting))
+        parts = [
+            exp.select(*(node.copy() for node in columns)).from_(b.table(name))
+            for name in self._overlapping(self._stage("members", member))
+        ]
+        periods = self._stage("periods", _union(parts))
+        select = exp.select(*map(b.column, ("customer_id", "period_start", "period_end"))).from_(b.table(periods))
+        return self._finished(select)
+
+    def _now(self, users: str) -> str:
+        """A stage of one row: the as-of instant, or where there is none, the one just after the newest event."""
+        as_of = exp.select(b.named(exp.Max(this=self.dialect.micros(b.column("as_of"))), _REACH)).from_(b.table(AS_OF))
+        newest = exp.select(b.named(exp.Max(this=b.column(_LAST)), _NEXT)).from_(b.table(users))
+        crossed = exp.select(exp.Star()).from_(b.table(self._stage("as_of", as_of)))
+        crossed = crossed.join(b.table(self._stage("newest", newest)), join_type="cross", copy=False)
+        both = self._stage("bounds", crossed)
+        now = b.call("COALESCE", b.column(_REACH), self.calendar.plus(b.column(_NEXT), 1))
+        return self._stage("now", exp.select(b.named(now, _LAST)).from_(b.table(both)))
 
 
 def _union(selects: Sequence[exp.Select]) -> exp.Query:
