@@ -170,6 +170,10 @@ def compile_(
     rollup: Annotated[
         Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--from", metavar="BASE", help="Write the plan from this spec, or compiled folder, too."),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
@@ -177,7 +181,7 @@ def compile_(
 
     targets = target.split(",") if target else list(TARGETS)
     grain = rollup.value if rollup is not None else None
-    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain)
+    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain, base)
 
 
 @app.command(
