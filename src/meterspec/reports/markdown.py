@@ -29,6 +29,8 @@ MOST = 65_000
 """The most characters of a comment; GitHub takes 65,536."""
 _ROWS = 50
 """The most rows of a table."""
+_TABLE = 20_000
+"""The most characters of a table."""
 _CUT = "<sub>There is more than a comment holds: <code>meterspec diff</code> prints all of it.</sub>"
 
 
@@ -127,6 +129,12 @@ def _table(
     rule = ["---:" if number in numeric else "---" for number in range(len(header))]
     cells = [list(header) if raw else list(map(escaped, header)), rule]
     cells += [list(row) if raw else list(map(escaped, row)) for row in rows]
-    more = count - len(rows)
-    lines = [f"| {' | '.join(row)} |" for row in cells]
+    lines, size = [], 0
+    for row in cells:
+        line = f"| {' | '.join(row)} |"
+        size += len(line)
+        if size > _TABLE:
+            break
+        lines.append(line)
+    more = count - len(lines) + 2
     return [*lines, "", f"and {more} more"] if more else lines
