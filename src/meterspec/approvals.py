@@ -118,7 +118,7 @@ def _approval(entry: dict[str, object], at: Place, out: Diagnostics) -> Approval
     rule, reason, until = entry.get("rule"), entry.get("reason"), entry.get("until")
     codes = [known.code for known in (*RULES, UNKNOWN)]
     if isinstance(rule, str) and rule not in codes:
-        fault(f"no rule of a change is `{rule}`", at / "rule", did_you_mean(rule, codes))
+        fault(f"no rule of a change is `{rule}`", at / "rule", "`meterspec diff` prints the code of each change")
     if isinstance(reason, str) and not reason.strip():
         fault("`reason` is empty", at / "reason", "say why this change is meant")
     if until is not None and not _is_day(until):

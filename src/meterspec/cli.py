@@ -202,6 +202,10 @@ def compile_(
         Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")
     ] = None,
     stripe_usage: Usage = StripeUsage.EVENT,
+    base: Annotated[
+        str | None,
+        typer.Option("--from", metavar="BASE", help="Write the plan from this spec, or compiled folder, too."),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
@@ -209,7 +213,8 @@ def compile_(
 
     targets = target.split(",") if target else list(TARGETS)
     grain = rollup.value if rollup is not None else None
-    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain, stripe_usage.value)
+    usage = stripe_usage.value
+    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain, usage, base)
 
 
 @app.command(epilog=_examples("meterspec plan", "meterspec plan specs/ --check --format json"))

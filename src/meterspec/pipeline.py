@@ -84,10 +84,11 @@ def compile_program(
     dialects: Sequence[str] = ("duckdb",),
     grain: CalendarUnit | None = None,
     stripe_usage: str = "event",
+    base: tuple[Program, Sequence[SpecFile]] | None = None,
 ) -> list[Artifact]:
     """Every artefact of a program, the manifest last; reports MS6xx for what a target cannot express, and then
     gives none. With a `grain` the SQL has rollups by it; `stripe_usage` is how Stripe is sent usage, by `event` or
-    `day`."""
+    `day`; with a `base`, a program and its files, there is the plan of how to ship what changed since."""
     from meterspec.backends import manifest, stripe  # noqa: PLC0415 - backends are imported when asked for
 
     artifacts: list[Artifact] = []
@@ -123,4 +124,14 @@ def compile_program(
         return []
     inputs = [(file.name, file.data) for file in files]
     artifacts.append(manifest.sources(inputs))
+    if base is not None:
+        from meterspec.migration.plan import Base, emit  # noqa: PLC0415
+
+        before, written = base
+        known = Diagnostics()  # what a target cannot express was never deployed to it
+        made = compile_program(
+            before, written, known, targets=targets, dialects=dialects, grain=grain, stripe_usage=stripe_usage
+        )
+        old = Base(before, [file.data for file in written], made)
+        artifacts += list(emit(old, program, artifacts, dialects if "sql" in targets else ()))
     return [*artifacts, manifest.emit(program, inputs, artifacts)]

@@ -1,16 +1,14 @@
 """A comparison as a comment on a pull request or merge request: short first, details folded, nothing to say nothing.
 
-What a spec or an event says is text in it, never markup, a mention or a command: every character that Markdown, GitHub
-or GitLab could take for one is a character reference, and no line begins with a text from outside.
+What a spec or an event says is text in it, never markup, and no line begins with a text from outside.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from meterspec.diff import Impact
-from meterspec.render import printable
+from meterspec.markup import escaped
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
     amount,
@@ -23,7 +21,7 @@ from meterspec.reports.words import (
     total_words,
 )
 
-__all__ = ["MARKER", "MOST", "as_markdown", "escaped"]
+__all__ = ["MARKER", "MOST", "as_markdown"]
 
 MARKER = "<!-- meterspec diff -->"
 """The first line: what the comment of an earlier run is found by."""
@@ -31,25 +29,9 @@ MOST = 65_000
 """The most characters of a comment; GitHub takes 65,536."""
 _ROWS = 50
 """The most rows of a table."""
-_CELL = 400
-"""The most characters of a text from outside in one place."""
+_TABLE = 20_000
+"""The most characters of a table."""
 _CUT = "<sub>There is more than a comment holds: <code>meterspec diff</code> prints all of it.</sub>"
-_ACTIVE = re.compile(r"[^\w .,;?=%'\"+()!/:-]|(?<!\w)_|_(?!\w)|:(?=\S)|(?<=[Ww]{3})\.")
-"""What could be markup or a link; other scripts are letters."""
-
-
-def escaped(text: str) -> str:
-    """A text as text: what stands between backticks in it is code, and nothing of it is markup."""
-    text = printable(text if len(text) <= _CELL else text[:_CELL] + "…")
-    parts = [_ACTIVE.sub(_reference, part) for part in text.split("`")]
-    # A mention is looked for after references were read, but not inside of code or across elements.
-    parts[::2] = [part.replace("&#64;", "&#64;<span></span>") for part in parts[::2]]
-    parts[1::2] = [f"<code>{part}</code>" for part in parts[1::2]]
-    return "".join(parts)
-
-
-def _reference(match: re.Match[str]) -> str:
-    return match[0] if not match[0].isascii() else f"&#{ord(match[0])};"
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -147,6 +129,12 @@ def _table(
     rule = ["---:" if number in numeric else "---" for number in range(len(header))]
     cells = [list(header) if raw else list(map(escaped, header)), rule]
     cells += [list(row) if raw else list(map(escaped, row)) for row in rows]
-    more = count - len(rows)
-    lines = [f"| {' | '.join(row)} |" for row in cells]
+    lines, size = [], 0
+    for row in cells:
+        line = f"| {' | '.join(row)} |"
+        size += len(line)
+        if size > _TABLE:
+            break
+        lines.append(line)
+    more = count - len(lines) + 2
     return [*lines, "", f"and {more} more"] if more else lines

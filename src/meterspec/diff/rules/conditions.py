@@ -140,6 +140,12 @@ def other_currency(change: Change) -> bool:
     return before is not None and after is not None and before.currency != after.currency
 
 
+def other_period(change: Change) -> bool:
+    """What counts for a period counts for another one."""
+    before, after = change.old(Price), change.new(Price)
+    return before is not None and after is not None and before.interval != after.interval
+
+
 def other_basis(change: Change) -> bool:
     """Amounts that cannot be compared: in another currency, or for packages of another size."""
     before, after = change.old(Price), change.new(Price)

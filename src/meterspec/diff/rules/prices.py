@@ -10,6 +10,7 @@ from meterspec.diff.rules.conditions import (
     lowered,
     other_basis,
     other_currency,
+    other_period,
     overlapping,
     raised,
     removed,
@@ -50,9 +51,10 @@ def tiers(*tests: Test) -> tuple[On, ...]:
 
 RULES = (
     ChangeRule("MD313", "amount-rebased", Impact.BREAKING, None,
-               title="An amount changes together with its currency or package size",
+               title="An amount changes together with its currency, package size or period",
                message="{where}: `{key}` is {after}, was {before}, and the two cannot be compared",
-               why="Which is more depends on an exchange rate, or on how packages fill; invoices differ either way.",
+               why="Which is more depends on an exchange rate, on how packages fill, or on how usage spreads over "
+                   "a period; invoices differ either way.",
                applies=on(Tier, "unit_amount", other_basis)
                + on(Tier, "flat_amount", other_basis)
                + on(Tier, "up_to", other_basis)
@@ -61,7 +63,15 @@ RULES = (
                + on(Price, "base_fee", other_currency)
                + on(Price, "minimum_amount", other_currency)
                + on(Price, "maximum_amount", other_currency)
-               + on(Credits, "price", other_currency),
+               + on(Credits, "price", other_currency)
+               + on(Tier, "flat_amount", other_period)
+               + on(Tier, "up_to", other_period)
+               + tiers(other_period)
+               + on(Price, "tier_mode", other_period)
+               + on(Price, "base_fee", other_period)
+               + on(Price, "included_units", other_period)
+               + on(Price, "minimum_amount", other_period)
+               + on(Price, "maximum_amount", other_period),
                example=Shown("meters.billing",
                              'currency = "EUR"\n' + _OPEN.format("unit_amount = 0.45"),
                              'currency = "JPY"\n' + _OPEN.format("unit_amount = 70"))),

@@ -1,0 +1,226 @@
+"""How to ship a change: what people have to do, and the statements that take a warehouse from one spec to the next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from meterspec.backends.base import Artifact
+from meterspec.diagnostics import Diagnostics
+from meterspec.diff import diff
+from meterspec.ir import CalendarUnit, Program
+from meterspec.migration import Action, steps
+from meterspec.migration.views import move, script, views
+from meterspec.pipeline import compile_program, load
+from meterspec.project import SpecFile, collect
+from tests.conftest import FIXTURES, ROOT
+
+GATEWAY, NEXT = (ROOT / "docs" / "examples" / name for name in ("gateway", "gateway-next"))
+HISTORIES = sorted(folder for folder in (FIXTURES / "diff").iterdir() if folder.is_dir())
+
+
+def program(files: list[SpecFile]) -> Program:
+    out = Diagnostics()
+    found = load(files, out)
+    assert found is not None, list(out)
+    return found
+
+
+def side(folder: Path, name: str) -> list[SpecFile]:
+    whole = folder / f"{name}.toml"
+    return collect([str(whole if whole.exists() else folder / name)])
+
+
+def compiled(
+    files: list[SpecFile],
+    dialect: str = "duckdb",
+    grain: CalendarUnit | None = None,
+    base: list[SpecFile] | None = None,
+) -> list[Artifact]:
+    out = Diagnostics()
+    before = None if base is None else (program(base), base)
+    made = compile_program(program(files), files, out, targets=["sql"], dialects=[dialect], grain=grain, base=before)
+    assert not out.has_errors, list(out)
+    return made
+
+
+def text_of(artifacts: list[Artifact], path: str) -> str:
+    return next(artifact.text for artifact in artifacts if str(artifact.path) == path)
+
+
+def defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    rows = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    return {str(name): str(sql) for name, sql in rows}
+
+
+def warehouse(artifacts: list[Artifact]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name in ("inputs", "families", "rollups", "meters"):
+        for artifact in artifacts:
+            if artifact.path.name == f"{name}.sql" and artifact.path.parts[0] == "sql":
+                connection.execute(artifact.text)
+    return connection
+
+
+# The warehouse --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grain", [None, CalendarUnit.DAY], ids=["views", "rollups"])
+@pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)
+def test_the_script_leaves_what_compiling_anew_would(folder: Path, grain: CalendarUnit | None) -> None:
+    before, after = side(folder, "before"), side(folder, "after")
+    made = compiled(after, grain=grain, base=before)
+    fresh = defined(warehouse(made))
+    with warehouse(compiled(before, grain=grain)) as connection:
+        for artifact in made:
+            if artifact.path.name == "inputs.sql":  # the raw tables are the user's to change
+                for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                    connection.execute(f'DROP TABLE "{name}"')
+                connection.execute(artifact.text)
+        if any(str(artifact.path) == "migration/duckdb.sql" for artifact in made):
+            connection.execute(text_of(made, "migration/duckdb.sql"))
+        assert defined(connection) == fresh
+        for name in fresh:
+            connection.execute(f'SELECT * FROM "{name}" LIMIT 0')
+
+
+def test_a_view_that_reads_a_changed_one_is_created_again_after_it() -> None:
+    old, new = (views(compiled(collect([str(folder)])), "duckdb") for folder in (GATEWAY, NEXT))
+    taken = move(old, new)
+    order = [view.name for view in taken.replace]
+    assert order.index("api_call_checked") < order.index("api_call") < order.index("traffic")
+    assert [view.name for view in taken.stale] == [name for name in reversed(old) if name in set(order)]
+    for number, view in enumerate(taken.replace):
+        assert not {later.name for later in taken.replace[number + 1 :]} & view.mentions
+
+
+def test_a_change_of_price_alone_moves_no_view_of_a_quantity() -> None:
+    [spec] = collect([str(GATEWAY)])
+    dearer = SpecFile(spec.name, spec.data.replace(b"unit_amount = 0.45", b"unit_amount = 0.50"))
+    assert dearer.data != spec.data
+    old, new = (
+        {name: view for name, view in views(compiled([one]), "duckdb").items() if view.file.name != "invoices.sql"}
+        for one in (spec, dearer)
+    )
+    assert not move(old, new)
+
+
+def test_postgresql_drops_dependents_first_and_all_or_nothing() -> None:
+    old, new = (views(compiled(collect([str(folder)]), "postgres"), "postgres") for folder in (GATEWAY, NEXT))
+    lines = [
+        line
+        for line in script(move(old, new), "postgres").splitlines()
+        if line.startswith(("BEG", "DROP", "CRE", "COM"))
+    ]
+    assert (lines[0], lines[-1]) == ("BEGIN;", "COMMIT;")
+    drops = [line.partition('"')[2].rstrip('";') for line in lines if line.startswith("DROP")]
+    assert drops.index("traffic") < drops.index("api_call") < drops.index("api_call_checked")
+    kinds = [line.partition(" ")[0] for line in lines[1:-1]]
+    assert kinds == sorted(kinds, reverse=True), "every DROP comes before every CREATE"
+
+
+def test_a_text_with_semicolons_and_keywords_ends_no_statement() -> None:
+    spec = """
+[[families]]
+name = "call"
+schema.s = { type = "string" }
+[[meters]]
+name = "m"
+filter = '''s == '; -- CREATE VIEW x AS ' '''
+source = { kind = "family", family = "call" }
+aggregate = { fn = "COUNT" }
+"""
+    for dialect in ("duckdb", "postgres", "clickhouse", "spark", "bigquery", "snowflake", "trino", "datafusion"):
+        made = compiled([SpecFile("meterspec.toml", spec.encode())], dialect)
+        found = views(made, dialect)
+        assert {"call", "call_checked", "call_rejects", "m"} <= found.keys()
+        assert "x" not in found
+        whole = "".join(artifact.text for artifact in made if artifact.path.suffix == ".sql")
+        assert all(view.statement in whole for view in found.values())
+
+
+# The plan -------------------------------------------------------------------------------------------------------
+
+
+def test_the_plan_stands_beside_the_artefacts_and_is_the_same_every_time() -> None:
+    before, after = collect([str(GATEWAY)]), collect([str(NEXT)])
+    one, other = compiled(after, base=before), compiled(after, base=before)
+    assert one == other
+    plan = json.loads(text_of(one, "migration/plan.json"))
+    assert plan["summary"] == {"breaking": 2, "review": 2, "safe": 2}
+    assert plan["views"]["duckdb"]["replace"][-1] == "failures"
+    listed = {entry["path"] for entry in json.loads(text_of(one, "manifest.json"))["files"]}
+    assert {"migration/plan.json", "migration/plan.md", "migration/duckdb.sql", "sources.json"} <= listed
+    assert str(ROOT) not in "".join(artifact.text for artifact in one)
+
+
+def test_from_itself_there_is_nothing_to_be_done() -> None:
+    spec = collect([str(GATEWAY)])
+    made = compiled(spec, base=spec)
+    assert "There is nothing to be done." in text_of(made, "migration/plan.md")
+    assert not any(str(artifact.path) == "migration/duckdb.sql" for artifact in made)
+
+
+def test_a_rollup_that_changed_is_to_be_filled_anew() -> None:
+    [spec] = collect([str(GATEWAY)])
+    texts = {
+        "finer": spec.data.replace(b"1000000000.0", b"1000000.0").replace(b'"GB"', b'"MB"'),
+        "filtered": spec.data.replace(b'unit = "GB"', b'unit = "GB"\nfilter = "status < 400"'),
+    }
+    rebuilt = {}
+    for name, text in texts.items():
+        made = compiled([SpecFile(spec.name, text)], grain=CalendarUnit.DAY, base=[spec])
+        rebuilt[name] = json.loads(text_of(made, "migration/plan.json"))["views"]["duckdb"]["rebuild"]
+    assert rebuilt["finer"] == []  # it holds totals of bytes, and what divides them comes after
+    assert len(rebuilt["filtered"]) == 1
+
+
+# What people have to do -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("unit_amount = 0.45", "unit_amount = 0.50", {(Action.NEW_PRICE, "calls"), (Action.CYCLE, "calls")}),
+        ('filter = "status < 500"', 'filter = "status < 400"', {(Action.VIEWS, "calls"), (Action.CYCLE, "calls")}),
+        ('unit = "GB"', 'unit = "GB"\nprecision = 3', {(Action.VIEWS, "traffic"), (Action.RESTATE, "traffic")}),
+        (
+            "[families.schema.region]\n",
+            "[families.schema.region]\nrequired = true\n",
+            {
+                (Action.PRODUCERS, "api.call"),
+                (Action.VIEWS, "api.call"),
+                (Action.STORE, "api.call"),
+                (Action.CYCLE, "calls"),
+                (Action.RESTATE, "traffic"),
+            },
+        ),
+        ("Data sent out, by day.", "Data sent.", set()),
+        ("Calls that did not fail on our side.", "Calls.", {(Action.PRODUCT, "calls")}),
+        (
+            'name = "traffic"',
+            'name = "egress"',
+            {(Action.VIEWS, "egress"), (Action.READERS, "egress")},
+        ),
+    ],
+)
+def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[tuple[Action, str]]) -> None:
+    [spec] = collect([str(GATEWAY)])
+    text = spec.data.decode()
+    assert text.count(old) == 1
+    before, after = program([spec]), program([SpecFile(spec.name, text.replace(old, new).encode())])
+    todo = steps(before, after, diff(before, after))
+    assert {(step.action, step.subject) for step in todo} == expected
+    assert [step.action for step in todo] == sorted((step.action for step in todo), key=list(Action).index)
+
+
+@pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)
+def test_every_change_of_a_history_that_breaks_something_asks_for_a_step(folder: Path) -> None:
+    before, after = program(side(folder, "before")), program(side(folder, "after"))
+    verdicts = diff(before, after)
+    asked = {code for step in steps(before, after, verdicts) for code in step.because}
+    assert {verdict.code for verdict in verdicts if verdict.impact == "breaking"} <= asked
