@@ -12,6 +12,7 @@ import pytest
 from meterspec import ir
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.events import EventFiles, load
+from meterspec.events.engine import reason_of
 from meterspec.ir import Family, Field, FieldType
 from tests.reference import json_rows, read
 
@@ -112,3 +113,17 @@ def test_a_line_that_is_no_event_is_rejected_and_blank_lines_are_none(tmp_path: 
 
 def test_the_family_of_the_tests_is_complete() -> None:
     assert {field.type for field in FIELDS} == set(ir.FieldType)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("IO Error: No space left on device.\nmore", "No space left on device"),
+        (
+            'IO Error: Async write failed: {"exception_type":"IO","exception_message":"Could not write \\"a\\": full"}',
+            'Could not write "a": full',
+        ),
+    ],
+)
+def test_the_reason_of_the_engine_is_its_words(said: str, reason: str) -> None:
+    assert reason_of(OSError(said)) == reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import threading
@@ -126,8 +127,11 @@ def engine_errors() -> type[Exception]:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what the engine says, without its own prefix."""
+    """The first line of what the engine says, without its own prefix, or what it quotes of a failure below it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
+    quoted_below = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', lines[0])
+    if quoted_below:
+        return str(json.loads(quoted_below[1])).rstrip(".:")
     return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", lines[0]).rstrip(".:")
 
 
