@@ -22,11 +22,14 @@ from hypothesis import strategies as st
 from meterspec.backends.sql import DIALECTS
 from meterspec.backends.stripe import Usage
 from meterspec.diagnostics import Diagnostics
+from meterspec.ir import FieldType
 from meterspec.pipeline import compile_program
 from meterspec.pricing import price_usage
 from meterspec.stripe_account import apply, connect, plan
 from meterspec.stripe_account.client import BASE_VARIABLE, KEY_VARIABLE
 from tests.corpus import check_text
+from tests.engines import Engine, Row
+from tests.engines.duckdb import DuckDB
 from tests.stripe_server import StripeServer
 
 SPEC = """
@@ -315,6 +318,56 @@ def test_every_dialect_has_an_export(dialect: str, usage: str) -> None:
     printer = DIALECTS[dialect].printer
     statements = [one for one in sqlglot.parse(text, dialect=printer) if one is not None]
     assert len(statements) == 3 + len(METERS)
+
+
+EVERYWHERE = ("jobs", "seconds", "hours", "hours-even", "hours-up", "peak", "mean", "models", "newest")
+COLUMNS = ("identifier", "event_name", "timestamp", "stripe_customer_id", "value", "customer_id", "reject_reason")
+
+
+@pytest.mark.parametrize("usage", ["event", "day"])
+def test_every_engine_exports_the_same_rows(engine: Engine, usage: str) -> None:
+    """Identifiers, values and reasons are texts, so that they are the same to the last character."""
+    text = SPEC + "".join(METERS[name] for name in EVERYWHERE)
+    random, day = Random(11), timedelta(days=1)
+    jobs = [
+        Job(
+            id=f"j-{number}-\u00e9",
+            time=NOW - timedelta(microseconds=random.randrange(40 * 86_400_000_000) + 1),
+            customer=random.choice(["a", "b", "\u00fc's", "nobody"]),
+            ms=random.choice([0, 1, -1, 999_999_999, random.randrange(-1_000_000, 1_000_000_000)]),
+            load=Decimal(random.randrange(1_000_001)).scaleb(-3),
+            region=random.choice(["eu", "us"]),
+            model=random.choice(["s", "m", None]),
+        )
+        for number in range(60)
+    ]
+    known = [("a", "cus_a"), ("b", "cus_b"), ("b", "cus_other"), ("\u00fc's", "cus_u")]
+    cycles = [("a", NOW - 30 * day, NOW + day), ("b", NOW - 12 * day - timedelta(hours=12), NOW + timedelta(hours=12))]
+    columns = ["event_id", "event_time", "customer_id", "ms", "load", "region", "model"]
+    rows: dict[str, list[list[Row]]] = {}
+    for one in (engine, DuckDB()):
+        dialect = DIALECTS[one.name]
+        if one is not engine:
+            one.start()
+        scripts = compiled(text, usage, one.name)
+        string, instant = dialect.types[FieldType.STRING], dialect.types[FieldType.TIMESTAMP]
+        for name in (f"sql/{one.name}/inputs.sql", f"sql/{one.name}/families.sql", f"sql/{one.name}/meters.sql"):
+            one.script(scripts[name])
+        one.script(scripts[f"stripe/usage_export/{one.name}.sql"])
+        kinds = dict(zip(columns, [string, instant, string, dialect.narrow, "", string, string], strict=True))
+        kinds["load"] = dialect.decimal_type(9, 3)
+        one.insert("raw_job", kinds, [(j.id, j.time, j.customer, j.ms, j.load, j.region, j.model) for j in jobs])
+        one.insert("stripe_customers", {"customer_id": string, "stripe_customer_id": string}, known)
+        one.insert("meterspec_as_of", {"as_of": instant}, [(NOW,)])
+        one.insert("billing_cycles", {"customer_id": string, "cycle_start": instant, "cycle_end": instant}, [*cycles])
+        selected = ", ".join(map(one.quoted, COLUMNS))
+        views = [one.quoted(f"meterspec_stripe_{name.replace('-', '_')}") for name in EVERYWHERE]
+        found = [sorted(one.query(f"SELECT {selected} FROM {view}"), key=str) for view in views]
+        rows["engine" if one is engine else "duckdb"] = found
+        if one is not engine:
+            one.stop()
+    assert all(rows["duckdb"])
+    assert rows["engine"] == rows["duckdb"]
 
 
 # From the spec to the invoice at Stripe
