@@ -10,17 +10,27 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
+from random import Random
 
 import duckdb
 import pytest
 import sqlglot
+import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterspec.backends.sql import DIALECTS
+from meterspec.backends.stripe import Usage
 from meterspec.diagnostics import Diagnostics
+from meterspec.ir import FieldType
 from meterspec.pipeline import compile_program
+from meterspec.pricing import price_usage
+from meterspec.stripe_account import apply, connect, plan
+from meterspec.stripe_account.client import BASE_VARIABLE, KEY_VARIABLE
 from tests.corpus import check_text
+from tests.engines import Engine, Row
+from tests.engines.duckdb import DuckDB
+from tests.stripe_server import StripeServer
 
 SPEC = """
 [[families]]
@@ -224,12 +234,13 @@ def test_an_event_is_told_from_others_by_its_id_and_its_meter() -> None:
 
 def test_a_total_that_a_later_one_replaces_has_an_identifier_of_its_own() -> None:
     """An identifier that comes again is dropped, so that a total which was sent before could never come back."""
-    job = Job("j1", datetime(2026, 3, 9, tzinfo=UTC), "a", ms=90)
+    day = datetime(2026, 3, 9, tzinfo=UTC)
+    job, late = Job("j1", day, "a", ms=90), Job("j2", day, "a", ms=10)
     seen = set()
-    for as_of in (NOW, NOW + timedelta(hours=1)):
-        with loaded(SPEC + METERS["seconds"], [job], "day", as_of) as connection:
+    for known, as_of in (([job], NOW), ([job, late], NOW), ([job], NOW + timedelta(hours=1))):
+        with loaded(SPEC + METERS["seconds"], known, "day", as_of) as connection:
             seen.add(sent(connection, "seconds")[0][0])
-    assert len(seen) == 2
+    assert len(seen) == 3
 
 
 @pytest.mark.parametrize(
@@ -306,4 +317,135 @@ def test_every_dialect_has_an_export(dialect: str, usage: str) -> None:
     text = compiled(SPEC + "".join(METERS.values()), usage, dialect)[f"stripe/usage_export/{dialect}.sql"]
     printer = DIALECTS[dialect].printer
     statements = [one for one in sqlglot.parse(text, dialect=printer) if one is not None]
-    assert len(statements) == 2 + len(METERS)
+    assert len(statements) == 3 + len(METERS)
+
+
+EVERYWHERE = ("jobs", "seconds", "hours", "hours-even", "hours-up", "peak", "mean", "models", "newest")
+COLUMNS = ("identifier", "event_name", "timestamp", "stripe_customer_id", "value", "customer_id", "reject_reason")
+
+
+@pytest.mark.parametrize("usage", ["event", "day"])
+def test_every_engine_exports_the_same_rows(engine: Engine, usage: str) -> None:
+    """Identifiers, values and reasons are texts, so that they are the same to the last character."""
+    text = SPEC + "".join(METERS[name] for name in EVERYWHERE)
+    random, day = Random(11), timedelta(days=1)
+    jobs = [
+        Job(
+            id=f"j-{number}-\u00e9",
+            time=NOW - timedelta(microseconds=random.randrange(40 * 86_400_000_000) + 1),
+            customer=random.choice(["a", "b", "\u00fc's", "nobody"]),
+            ms=random.choice([0, 1, -1, 999_999_999, random.randrange(-1_000_000, 1_000_000_000)]),
+            load=Decimal(random.randrange(1_000_001)).scaleb(-3),
+            region=random.choice(["eu", "us"]),
+            model=random.choice(["s", "m", None]),
+        )
+        for number in range(60)
+    ]
+    known = [("a", "cus_a"), ("b", "cus_b"), ("b", "cus_other"), ("\u00fc's", "cus_u")]
+    cycles = [("a", NOW - 30 * day, NOW + day), ("b", NOW - 12 * day - timedelta(hours=12), NOW + timedelta(hours=12))]
+    columns = ["event_id", "event_time", "customer_id", "ms", "load", "region", "model"]
+    rows: dict[str, list[list[Row]]] = {}
+    for one in (engine, DuckDB()):
+        dialect = DIALECTS[one.name]
+        if one is not engine:
+            one.start()
+        scripts = compiled(text, usage, one.name)
+        string, instant = dialect.types[FieldType.STRING], dialect.types[FieldType.TIMESTAMP]
+        for name in (f"sql/{one.name}/inputs.sql", f"sql/{one.name}/families.sql", f"sql/{one.name}/meters.sql"):
+            one.script(scripts[name])
+        one.script(scripts[f"stripe/usage_export/{one.name}.sql"])
+        kinds = dict(zip(columns, [string, instant, string, dialect.narrow, "", string, string], strict=True))
+        kinds["load"] = dialect.decimal_type(9, 3)
+        one.insert("raw_job", kinds, [(j.id, j.time, j.customer, j.ms, j.load, j.region, j.model) for j in jobs])
+        one.insert("stripe_customers", {"customer_id": string, "stripe_customer_id": string}, known)
+        one.insert("meterspec_as_of", {"as_of": instant}, [(NOW,)])
+        one.insert("billing_cycles", {"customer_id": string, "cycle_start": instant, "cycle_end": instant}, [*cycles])
+        selected = ", ".join(map(one.quoted, COLUMNS))
+        views = [one.quoted(f"meterspec_stripe_{name.replace('-', '_')}") for name in EVERYWHERE]
+        found = [sorted(one.query(f"SELECT {selected} FROM {view}"), key=str) for view in views]
+        rows["engine" if one is engine else "duckdb"] = found
+        if one is not engine:
+            one.stop()
+    assert all(rows["duckdb"])
+    assert rows["engine"] == rows["duckdb"]
+
+
+# From the spec to the invoice at Stripe
+
+TIERED = 'tiers = [{ up_to = 10, unit_amount = 0.45 }, { up_to = "infinity", unit_amount = 0.3, flat_amount = 5 }]'
+BILLED = SPEC + "".join(METERS.values()).replace("unit_amount = 0.01", TIERED)
+MONTH = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
+
+
+def send(
+    client: stripe.StripeClient, connection: duckdb.DuckDBPyConnection, customers: dict[str, str], known: list[str]
+) -> None:
+    """What an exporter does: every row without a reject_reason is a meter event, and what was sent is written down."""
+    for identifier in known:
+        connection.execute("INSERT INTO stripe_sent VALUES (?)", [identifier])
+    for customer, id in customers.items():
+        connection.execute("UPDATE stripe_customers SET stripe_customer_id = ? WHERE customer_id = ?", [id, customer])
+    for name in METERS:
+        for identifier, event, timestamp, customer, value, _, reason in sent(connection, name):
+            if reason is not None:
+                assert reason == "sent before" and identifier in known
+                continue
+            client.v1.billing.meter_events.create(
+                {
+                    "event_name": event,
+                    "identifier": identifier,
+                    "timestamp": timestamp,
+                    "payload": {"stripe_customer_id": str(customer), "value": value},
+                }
+            )
+            known.append(identifier)
+
+
+@pytest.mark.parametrize("usage", ["event", "day"])
+def test_stripe_invoices_what_meterspec_bills(
+    usage: str,
+    stripe_server: StripeServer,
+    stripe_client: stripe.StripeClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A spec is applied, its usage exported and sent twice, the second time with late events: the invoices agree."""
+    monkeypatch.setenv(KEY_VARIABLE, stripe_server.secret)
+    monkeypatch.setenv(BASE_VARIABLE, stripe_server.url)
+    program, _ = check_text(BILLED)
+    assert program is not None
+    account = connect(live=False, retries=0)
+    list(apply(plan(program, account, Usage(usage)), account))
+    customers = {name: stripe_server.add_customer(name) for name in ("a", "b")}
+    start, end = MONTH
+    random = Random(7)
+    jobs = [
+        Job(
+            id=f"j{number}",
+            time=start + timedelta(seconds=random.randrange(31 * 86_400), microseconds=random.randrange(1_000_000)),
+            customer=random.choice("ab"),
+            ms=random.randrange(20_000_000),
+            load=Decimal(random.randrange(1_000_000)).scaleb(-3),
+            region=random.choice(["eu", "us"]),
+            model=random.choice(["s", "m", "l", None]),
+        )
+        for number in range(40)
+    ]
+    # Sent event by event, what was sent stays: only a day's total, or a running value, makes up for a late event where
+    # values are rounded.
+    early = sorted(jobs, key=lambda job: job.time)[:25] if usage == "event" else jobs[:25]
+    sent_before: list[str] = []
+    for known, as_of in ((early, end - timedelta(days=3)), (jobs, end)):
+        stripe_server.account.now = int(as_of.timestamp()) + 3600
+        with loaded(BILLED, known, usage, as_of) as connection:
+            send(stripe_client, connection, customers, sent_before)
+            quantities = {name: billed(connection, name) for name in METERS}
+    prices = {price["lookup_key"]: price["id"] for price in stripe_server.account.all("price").values()}
+    for name in METERS:
+        price = program.meter(name).price
+        assert price is not None
+        for customer, id in customers.items():
+            lines = stripe_server.preview(
+                id, [prices[f"meterspec:{name}:usage"]], int(start.timestamp()), int(end.timestamp())
+            )
+            ours = price_usage(price, quantities[name].get((customer, start), Decimal(0)))
+            assert sum(line.amount for line in lines) == int(ours.amount * 100), (name, customer)

@@ -344,6 +344,35 @@ def invoice(
 
 @app.command(
     epilog=_examples(
+        "meterspec status --events events.parquet",
+        "meterspec status --events events.parquet --customer acme --format json",
+    )
+)
+def status(
+    events: Events,
+    paths: Paths = None,
+    customer: Annotated[str | None, typer.Option(metavar="ID", help="This customer only.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="INSTANT", help="Only events before this; after the newest event.")
+    ] = None,
+    cycles: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
+    ] = None,
+    cycle_anchor: Annotated[
+        str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
+    ] = None,
+    format: Annotated[TableFormat, typer.Option(help="How the status is printed.")] = TableFormat.TABLE,
+    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+) -> None:
+    """Show what customers used of what is capped, what is left, and which hooks are due."""
+    from meterspec.commands import status as command  # noqa: PLC0415
+
+    guarded(command.status, paths or [], events, customer, as_of, (cycles, cycle_anchor), format.value, threads)
+
+
+@app.command(
+    epilog=_examples(
         "meterspec seal events.jsonl --into sealed",
         "meterspec seal 'events/*.parquet' --into sealed --spec specs/ --format json",
     )

@@ -108,6 +108,7 @@ def run(
     rejects: Callable[[Reject], object] | None = None,
     invoices: bool = False,
     look: Callable[[DuckDBPyConnection, Run], object] | None = None,
+    until: datetime | None = None,
 ) -> Run:
     """Computes meters, all or those named, on the events.
 
@@ -116,8 +117,8 @@ def run(
     customers, or what they are counted from; `fill` adds the windows in which a group has no event. `threads` limits
     the engine, and changes no result. `rejects` is given every rejected row. With `invoices`, what meters are billed by
     where their groups do not add is computed as well, and the periods that are due. `look` is given the connection
-    while the events are there. Reports MS600 for a meter that the embedded engine cannot compute, and then gives no
-    results; raises `Failure` with MS7xx for files that cannot be read.
+    while the events are there. Events from `until` on count nowhere. Reports MS600 for a meter that the embedded engine
+    cannot compute, and then gives no results; raises `Failure` with MS7xx for files that cannot be read.
     """
     chosen = [meter for meter in program.meters if not meters or meter.name in meters]
     given = {files.family.name for files in events}
@@ -135,6 +136,9 @@ def run(
             else:
                 ignored.append(load(connection, files))
                 quality.append(settle(connection, files.family))
+        if until is not None:
+            for files in events:
+                _end(connection, files.family, until)
         if as_of is None:
             as_of = _just_after_newest(connection, [files.family for files in events]) or ()
         ends = [as_of] if isinstance(as_of, datetime) else as_of
@@ -170,6 +174,14 @@ def _define(connection: DuckDBPyConnection, name: str, query: exp.Query, kind: s
 
 def _sql(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
+
+
+def _end(connection: DuckDBPyConnection, family: Family, until: datetime) -> None:
+    """Leaves the events of a family before an instant."""
+    name, everything = b.identifier(family.sql_name).sql("duckdb"), f"meterspec_all_{family.sql_name}"
+    connection.execute(f"ALTER VIEW {name} RENAME TO {b.identifier(everything).sql('duckdb')}")
+    before = b.binary(exp.LT, b.call("EPOCH_US", b.column(family.event_time)), b.number(micros_of(until)))
+    _define(connection, family.sql_name, exp.select(exp.Star()).from_(b.table(everything)).where(before), "VIEW")
 
 
 def _computed(

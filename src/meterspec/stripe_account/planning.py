@@ -151,14 +151,17 @@ class _Found:
         keys = [str(price["lookup_key"]) for made in self.documents for price in _prices(made)]
         self.holders = {}
         for some in _tens(keys):
-            for price in account.all("/v1/prices", lookup_keys=some, expand=["data.tiers"]):
+            for price in self._prices(lookup_keys=some):
                 self.holders[price["lookup_key"]] = price
 
     def prices(self, product: str) -> list[Object]:
-        """All prices of a product, the newest first."""
-        if product not in self.products:
-            return []
-        return list(self.account.all("/v1/prices", product=product, expand=["data.tiers"]))
+        """All prices of a product, those that are sold first, and of these the newest."""
+        return list(self._prices(product=product)) if product in self.products else []
+
+    def _prices(self, **of: object) -> Iterator[Object]:
+        """Prices, archived ones included: a list that is not asked for either has the active ones alone."""
+        for active in (True, False):
+            yield from self.account.all("/v1/prices", active=active, expand=["data.tiers"], **of)
 
     def attached(self, product: str) -> set[str]:
         """The ids of the features of a product."""

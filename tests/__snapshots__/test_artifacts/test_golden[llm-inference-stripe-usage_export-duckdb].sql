@@ -6,6 +6,11 @@ CREATE TABLE IF NOT EXISTS "stripe_customers" (
   "stripe_customer_id" VARCHAR
 );
 
+-- The identifiers of all rows that were sent.
+CREATE TABLE IF NOT EXISTS "stripe_sent" (
+  "identifier" VARCHAR
+);
+
 -- One row: the instant that the export ends at.
 CREATE TABLE IF NOT EXISTS "meterspec_as_of" (
   "as_of" TIMESTAMPTZ
@@ -128,9 +133,25 @@ WITH "located" AS (
       "customer_id"
   ) AS "stripe_customers"
     ON "shown"."meterspec_who" = "stripe_customers"."meterspec_known"
+), "identified" AS (
+  SELECT
+    *,
+    SHA256('meterspec:llm-input-tokens:' || "meterspec_key") AS "meterspec_identifier"
+  FROM "known"
+), "compared" AS (
+  SELECT
+    "identified".*,
+    "stripe_sent"."meterspec_sent"
+  FROM "identified"
+  LEFT JOIN (
+    SELECT DISTINCT
+      "identifier" AS "meterspec_sent"
+    FROM "stripe_sent"
+  ) AS "stripe_sent"
+    ON "identified"."meterspec_identifier" = "stripe_sent"."meterspec_sent"
 )
 SELECT
-  SHA256('meterspec:llm-input-tokens:' || "meterspec_key") AS "identifier",
+  "meterspec_identifier" AS "identifier",
   'llm-input-tokens' AS "event_name",
   "meterspec_time" // 1000000 AS "timestamp",
   "meterspec_at_stripe" AS "stripe_customer_id",
@@ -139,6 +160,8 @@ SELECT
   ) || "meterspec_decimals" AS "value",
   "meterspec_who" AS "customer_id",
   CASE
+    WHEN "meterspec_sent" IS NOT NULL
+    THEN 'sent before'
     WHEN "meterspec_at_stripe" IS NULL
     THEN 'customer not in stripe_customers'
     WHEN "meterspec_at_stripe" <> "meterspec_other"
@@ -150,7 +173,7 @@ SELECT
     WHEN ("meterspec_start" + 86400000000000000) % 1000000 <> 0
     THEN 'period not at a full second'
   END AS "reject_reason"
-FROM "known";
+FROM "compared";
 
 -- Usage of `llm-output-tokens`: what each event adds.
 CREATE OR REPLACE VIEW "meterspec_stripe_llm_output_tokens" AS
@@ -269,9 +292,25 @@ WITH "located" AS (
       "customer_id"
   ) AS "stripe_customers"
     ON "shown"."meterspec_who" = "stripe_customers"."meterspec_known"
+), "identified" AS (
+  SELECT
+    *,
+    SHA256('meterspec:llm-output-tokens:' || "meterspec_key") AS "meterspec_identifier"
+  FROM "known"
+), "compared" AS (
+  SELECT
+    "identified".*,
+    "stripe_sent"."meterspec_sent"
+  FROM "identified"
+  LEFT JOIN (
+    SELECT DISTINCT
+      "identifier" AS "meterspec_sent"
+    FROM "stripe_sent"
+  ) AS "stripe_sent"
+    ON "identified"."meterspec_identifier" = "stripe_sent"."meterspec_sent"
 )
 SELECT
-  SHA256('meterspec:llm-output-tokens:' || "meterspec_key") AS "identifier",
+  "meterspec_identifier" AS "identifier",
   'llm-output-tokens' AS "event_name",
   "meterspec_time" // 1000000 AS "timestamp",
   "meterspec_at_stripe" AS "stripe_customer_id",
@@ -280,6 +319,8 @@ SELECT
   ) || "meterspec_decimals" AS "value",
   "meterspec_who" AS "customer_id",
   CASE
+    WHEN "meterspec_sent" IS NOT NULL
+    THEN 'sent before'
     WHEN "meterspec_at_stripe" IS NULL
     THEN 'customer not in stripe_customers'
     WHEN "meterspec_at_stripe" <> "meterspec_other"
@@ -291,4 +332,4 @@ SELECT
     WHEN ("meterspec_start" + 86400000000000000) % 1000000 <> 0
     THEN 'period not at a full second'
   END AS "reject_reason"
-FROM "known";
+FROM "compared";

@@ -6,6 +6,11 @@ CREATE TABLE IF NOT EXISTS "stripe_customers" (
   "stripe_customer_id" VARCHAR
 );
 
+-- The identifiers of all rows that were sent.
+CREATE TABLE IF NOT EXISTS "stripe_sent" (
+  "identifier" VARCHAR
+);
+
 -- One row: the instant that the export ends at.
 CREATE TABLE IF NOT EXISTS "meterspec_as_of" (
   "as_of" TIMESTAMPTZ
@@ -138,9 +143,25 @@ WITH "located" AS (
       "customer_id"
   ) AS "stripe_customers"
     ON "shown"."meterspec_who" = "stripe_customers"."meterspec_known"
+), "identified" AS (
+  SELECT
+    *,
+    SHA256('meterspec:agent-hours-billing:' || "meterspec_key") AS "meterspec_identifier"
+  FROM "known"
+), "compared" AS (
+  SELECT
+    "identified".*,
+    "stripe_sent"."meterspec_sent"
+  FROM "identified"
+  LEFT JOIN (
+    SELECT DISTINCT
+      "identifier" AS "meterspec_sent"
+    FROM "stripe_sent"
+  ) AS "stripe_sent"
+    ON "identified"."meterspec_identifier" = "stripe_sent"."meterspec_sent"
 )
 SELECT
-  SHA256('meterspec:agent-hours-billing:' || "meterspec_key") AS "identifier",
+  "meterspec_identifier" AS "identifier",
   'agent-hours-billing' AS "event_name",
   "meterspec_time" // 1000000 AS "timestamp",
   "meterspec_at_stripe" AS "stripe_customer_id",
@@ -149,6 +170,8 @@ SELECT
   ) || "meterspec_decimals" AS "value",
   "meterspec_who" AS "customer_id",
   CASE
+    WHEN "meterspec_sent" IS NOT NULL
+    THEN 'sent before'
     WHEN "meterspec_at_stripe" IS NULL
     THEN 'customer not in stripe_customers'
     WHEN "meterspec_at_stripe" <> "meterspec_other"
@@ -160,4 +183,4 @@ SELECT
     WHEN ("meterspec_start" + 86400000000000000) % 1000000 <> 0
     THEN 'period not at a full second'
   END AS "reject_reason"
-FROM "known";
+FROM "compared";

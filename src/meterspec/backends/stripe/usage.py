@@ -36,10 +36,12 @@ from meterspec.backends.stripe.bodies import CUSTOMER_KEY, Usage, formula
 from meterspec.ir import BillingCycle, FieldType, Function, Meter, Program
 from meterspec.zones import DAY
 
-__all__ = ["CUSTOMERS", "export", "usage_view", "view_name"]
+__all__ = ["CUSTOMERS", "SENT", "export", "usage_view", "view_name"]
 
 CUSTOMERS = "stripe_customers"
 """The relation that says who a customer is at Stripe; the user fills it."""
+SENT = "stripe_sent"
+"""The relation of the identifiers that were sent; whoever sends fills it. Stripe knows them for no more than a day."""
 
 _SECOND = 1_000_000
 _OLDEST = 35 * DAY
@@ -49,6 +51,7 @@ _START, _END, _DAY = "meterspec_start", "meterspec_end", "meterspec_day"
 _RUNNING, _VALUE, _SIZE, _ONES, _REST = (f"meterspec_{name}" for name in ("running", "value", "size", "ones", "rest"))
 _WHO, _KEY, _DECIMALS = "meterspec_who", "meterspec_key", "meterspec_decimals"
 _KNOWN, _AT_STRIPE, _OTHER = "meterspec_known", "meterspec_at_stripe", "meterspec_other"
+_IDENTIFIER, _SENT = "meterspec_identifier", "meterspec_sent"
 
 
 def view_name(meter: Meter) -> str:
@@ -62,6 +65,7 @@ def export(program: Program, meters: tuple[Meter, ...], dialect: str, usage: Usa
     text, instant = chosen.types[FieldType.STRING], chosen.types[FieldType.TIMESTAMP]
     tables = [
         supplied((CUSTOMERS,), [("customer_id", text), (CUSTOMER_KEY, text)], "Who a customer is at Stripe.", chosen),
+        supplied((SENT,), [("identifier", text)], "The identifiers of all rows that were sent.", chosen),
         supplied((AS_OF,), [("as_of", instant)], "One row: the instant that the export ends at.", chosen),
     ]
     views = [usage_view(program, meter, chosen, usage) for meter in meters]
@@ -96,13 +100,17 @@ class _Rows(Stages):
             ones, rest = b.column(_SIZE), dialect.wide_constant(0)
         split = self._more("split", sized, b.named(ones, _ONES), b.named(rest, _REST))
         shown = self._more("shown", split, b.named(self._decimals(meter.precision), _DECIMALS))
-        known = self._known(shown, b.named(key, _KEY))
         name = b.text(f"meterspec:{meter.name}:")
+        known = self._known(shown, b.named(key, _KEY))
+        identified = self._more(
+            "identified", known, b.named(dialect.sha256(_joined(name, b.column(_KEY))), _IDENTIFIER)
+        )
+        compared = self._compared(identified)
         sign = b.case([(b.binary(exp.LT, b.column(_VALUE), dialect.wide_constant(0)), b.text("-"))], b.text(""))
         point = b.case([(b.binary(exp.EQ, b.column(_DECIMALS), b.text("")), b.text(""))], b.text("."))
         value = _joined(sign, dialect.to_text(b.column(_ONES)), point, b.column(_DECIMALS))
         select = exp.select(
-            b.named(dialect.sha256(_joined(name, b.column(_KEY))), "identifier"),
+            b.named(b.column(_IDENTIFIER), "identifier"),
             b.named(b.text(meter.name), "event_name"),
             b.named(self.calendar.div(b.column(_TIME), _SECOND), "timestamp"),
             b.named(b.column(_AT_STRIPE), CUSTOMER_KEY),
@@ -110,7 +118,7 @@ class _Rows(Stages):
             b.named(b.column(_WHO), "customer_id"),
             b.named(b.case((when, b.text(words)) for when, words in [*self._faults(), *faults]), "reject_reason"),
         )
-        return self._finished(select.from_(b.table(known)))
+        return self._finished(select.from_(b.table(compared)))
 
     def _decimals(self, precision: int) -> exp.Expr:
         """The digits after the point of the rest, without zeros at their end."""
@@ -138,16 +146,32 @@ class _Rows(Stages):
         )
         return self._stage("known", select.from_(b.table(source)).join(join, copy=False))
 
+    def _compared(self, source: str) -> str:
+        """A stage with the identifier of each row among those that were sent, null where it was not."""
+        sent = exp.select(b.named(b.column("identifier"), _SENT)).distinct().from_(b.table(SENT))
+        same = b.binary(exp.EQ, b.column(_IDENTIFIER, source), b.column(_SENT, SENT))
+        join = exp.Join(this=sent.subquery(b.identifier(SENT)), side="LEFT", on=same)
+        select = exp.select(exp.Column(this=exp.Star(), table=b.identifier(source)), b.column(_SENT, SENT))
+        return self._stage("compared", select.from_(b.table(source)).join(join, copy=False))
+
     def _faults(self) -> list[tuple[exp.Expr, str]]:
         """Why Stripe would not take a row."""
         digits = b.add(self.dialect.size(self.dialect.to_text(b.column(_ONES))), self.dialect.size(b.column(_DECIMALS)))
         oldest = self.calendar.plus(b.column(_LAST), -_OLDEST)
         return [
+            (b.not_null(b.column(_SENT)), "sent before"),
             (b.is_null(b.column(_AT_STRIPE)), f"customer not in {CUSTOMERS}"),
             (exp.NEQ(this=b.column(_AT_STRIPE), expression=b.column(_OTHER)), f"customer twice in {CUSTOMERS}"),
             (b.binary(exp.LTE, b.column(_TIME), oldest), "older than 35 days"),
             (b.binary(exp.GT, digits, b.number(_DIGITS)), f"more than {_DIGITS} digits"),
         ]
+
+    def _key(self, what: str, numbers: Sequence[str]) -> exp.Expr:
+        """What tells a row of a customer from all others; the customer comes last, since it may be any text."""
+        texts = [b.text(f"{what}:")]
+        for name in numbers:
+            texts += [self.dialect.to_text(b.column(name)), b.text(":")]
+        return _joined(*texts, b.column(_WHO))
 
     def _off(self, node: exp.Expr, length: int) -> exp.Expr:
         """Whether an instant is not at a full second or day."""
@@ -194,14 +218,7 @@ class _Running(_Rows):
         begun = self._before_as_of(source, newest=True, at=_START)
         end = dialect.least([b.column(_END), b.column(_LAST)])
         timed = self._more("timed", begun, b.named(self.calendar.plus(end, -1), _TIME))
-        key = _joined(
-            b.text("period:"),
-            dialect.to_text(b.column(_START)),
-            b.text(":"),
-            dialect.to_text(b.column(_LAST)),
-            b.text(":"),
-            b.column(_WHO),
-        )
+        key = self._key("period", [_START, _LAST, _VALUE])
         negative = b.binary(exp.LT, b.column(_VALUE), dialect.wide_constant(0))
         off = (self._off(b.column(_START), _SECOND), "period not at a full second")
         return self._sent(timed, meter, key, [(negative, "a negative quantity"), off])
@@ -252,12 +269,7 @@ class _Added(Scanner, _Rows):
             b.named(exp.Max(this=b.column(_TIME)), _TIME),
         )
         source = self._stage("customers", added.from_(b.table(source)).group_by(*map(b.column, [*keys, self.customer])))
-        parts = [_DAY, _LAST]
-        key = _joined(
-            b.text("day:"),
-            *(node for name in parts for node in (dialect.to_text(b.column(name)), b.text(":"))),
-            b.column(_WHO),
-        )
+        key = self._key("day", [_DAY, _LAST, _VALUE])
         off = b.any_of([self._off(b.column(_START), DAY), self._off(b.column(_END), DAY)])
         return self._sent(source, self.meter, key, [(off, "period not at midnight UTC")])
 
