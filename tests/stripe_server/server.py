@@ -123,6 +123,12 @@ class StripeServer:
         """Lets the `write`-th write from now on fail: a status, or a dropped connection."""
         self.faults.append(Fault(write, what))
 
+    def forget(self) -> None:
+        """Forgets what was asked, what is to fail, and every idempotency key; a test gives it another account."""
+        self.requests.clear()
+        self.faults.clear()
+        self._saved.clear()
+
     @property
     def writes(self) -> list[Request]:
         """The requests that could have changed something."""
