@@ -25,7 +25,7 @@ from meterspec.pipeline import compile_program
 from meterspec.pricing import price_usage
 from tests.corpus import check_text
 from tests.stripe_server import StripeServer
-from tests.stripe_server.account import Account
+from tests.stripe_server.account import Account, MeterEvent
 from tests.stripe_server.client import connect, post
 from tests.stripe_server.invoices import minor_digits
 from tests.test_stripe_bodies import create, documents
@@ -258,3 +258,25 @@ def test_a_late_event_between_two_roundings_needs_the_day(stripe_server: StripeS
             billed[usage] = export.quantity("a"), export.billed("a", "EUR")
     assert billed["day"] == (Decimal("0.01"), Fraction(1, 100))
     assert billed["event"] == (Decimal("0.01"), Fraction(2, 100))
+
+
+@pytest.mark.parametrize(("currency", "pack", "price"), [("EUR", 1000, "90"), ("JPY", 1024, "90"), ("EUR", 8, "0.01")])
+def test_a_pack_pays_for_the_units_that_it_holds(
+    stripe_server: StripeServer, currency: str, pack: int, price: str
+) -> None:
+    """A pack is a grant of money; its units at their price come to exactly that, and the next one is due."""
+    digits = minor_digits(currency)
+    billing = f'model = "prepaid", credits = {{ pack = {pack}, price = {price} }}'
+    program, _ = checked(SPEC.format(precision=0, aggregate='fn = "COUNT"', currency=currency, price=billing))
+    [document] = documents(program)
+    client = connect(stripe_server)
+    [usage, sold] = [each["id"] for each in create(client, document)]
+    assert Decimal(client.v1.prices.retrieve(sold).unit_amount_decimal or 0) == Decimal(price).scaleb(digits)
+    [grant] = stripe_server.account.all("billing.credit_grant").values()
+    at = stripe_server.account.now
+    events = stripe_server.account.events
+    events += [MeterEvent("work", grant["customer"], Fraction(1), at, str(number), at) for number in range(pack)]
+    stripe_server.account.now += 60
+    invoice = stripe_server.finalize(grant["customer"], [usage], at, at + 60)
+    assert (list(invoice.credits), invoice.due) == ([grant["id"]], 0)
+    assert sum(invoice.credits.values()) == Decimal(price).scaleb(digits)
