@@ -1,4 +1,4 @@
-"""The same events, billed three times: by the pricing engine, and by Stripe for either way of sending usage.
+"""The same events, billed four times: by the pricing engine, by SQL, and by Stripe for either way of sending usage.
 
 Nothing stands in for anything here but Stripe itself: the spec is compiled, DuckDB computes the views, the SDK sends
 the configuration and each row of the usage export, and the server bills what it was sent.
@@ -33,6 +33,7 @@ from tests.test_stripe_bodies import create, documents
 START, END = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 AFTER = END + timedelta(days=2)
 """When usage is sent: the first event of the period is still one that Stripe takes."""
+SCRIPTS = ("inputs", "families", "meters", "invoices")
 CUSTOMERS = ("a", "b", "idle")
 
 
@@ -118,7 +119,7 @@ def warehouse(program: Program, usage: str) -> Iterator[duckdb.DuckDBPyConnectio
     scripts = {str(each.path): each.text for each in artifacts}
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for script in ("sql/duckdb/inputs", "sql/duckdb/families", "sql/duckdb/meters", "stripe/usage_export/duckdb"):
+        for script in (*(f"sql/duckdb/{name}" for name in SCRIPTS), "stripe/usage_export/duckdb"):
             connection.execute(scripts[f"{script}.sql"])
         yield connection
 
@@ -166,6 +167,11 @@ class Export:
         lines = self.server.preview(self.ids[customer], self.prices, *period)
         return Fraction(sum(line.amount for line in lines), 10 ** minor_digits(currency))
 
+    def invoiced(self) -> dict[str, Fraction]:
+        """What the SQL invoices the customers that it knows; what is below zero, it does not price."""
+        select = "SELECT customer_id, amount FROM meterspec_invoices WHERE period_start = ? AND amount IS NOT NULL"
+        return {who: Fraction(amount) for who, amount in self.connection.execute(select, [START]).fetchall()}
+
     def quantity(self, customer: str) -> Decimal:
         """What the meter's view says, and 0 where it has no row."""
         select = 'SELECT sum(quantity) FROM "work" WHERE customer_id = ?'
@@ -194,6 +200,8 @@ def test_the_same_usage_costs_the_same_everywhere(stripe_server: StripeServer, u
             for customer in CUSTOMERS:
                 bill = price_usage(price, export.quantity(customer))
                 assert export.billed(customer, price.currency) == Fraction(bill.amount), customer
+            for customer, amount in export.invoiced().items():
+                assert export.billed(customer, price.currency) == amount, customer
 
     agree()
 
