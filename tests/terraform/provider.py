@@ -91,7 +91,7 @@ def provider_schema(path: Path, blocks: bool) -> bytes:
 
 
 def planned(request: bytes, schema: dict[str, Attributes]) -> bytes:
-    """`PlanResourceChange.Response`: what was proposed, without what is only written; what Stripe will say is unknown."""
+    """`PlanResourceChange.Response`: what was proposed, less what is only written; what Stripe will say is unknown."""
     asked = _fields(request)
     attributes, proposed = schema[asked[1].decode()], _fields(asked[3])[1]
     out, at = proposed[:1], 1
