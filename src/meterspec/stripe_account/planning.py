@@ -151,19 +151,17 @@ class _Found:
         keys = [str(price["lookup_key"]) for made in self.documents for price in _prices(made)]
         self.holders = {}
         for some in _tens(keys):
-            for price in self._listed(lookup_keys=some):
+            for price in self._prices(lookup_keys=some):
                 self.holders[price["lookup_key"]] = price
 
     def prices(self, product: str) -> list[Object]:
-        """All prices of a product: those that are sold, then the archived ones, the newest first of each."""
-        if product not in self.products:
-            return []
-        return list(self._listed(product=product))
+        """All prices of a product, those that are sold first, and of these the newest."""
+        return list(self._prices(product=product)) if product in self.products else []
 
-    def _listed(self, **params: object) -> Iterator[Object]:
-        """Prices that are sold, and archived ones, which are listed only where they are asked for."""
-        for active in ("true", "false"):
-            yield from self.account.all("/v1/prices", active=active, expand=["data.tiers"], **params)
+    def _prices(self, **of: object) -> Iterator[Object]:
+        """Prices, archived ones included: a list that is not asked for either has the active ones alone."""
+        for active in (True, False):
+            yield from self.account.all("/v1/prices", active=active, expand=["data.tiers"], **of)
 
     def attached(self, product: str) -> set[str]:
         """The ids of the features of a product."""
