@@ -743,6 +743,60 @@ def test_an_invoice_bills_usage_and_the_base_fee(stripe_server: StripeServer, ca
     assert lines == [Line(base, Fraction(1), 900), Line(usage, Fraction(10), 20), Line(usage, Fraction(1, 2), 1)]
 
 
+# Credit.
+
+
+def grant(client: stripe.StripeClient, value: int, **more: Any) -> str:
+    body: Params = {
+        "amount": {"type": "monetary", "monetary": {"currency": "eur", "value": value}},
+        "applicability_config": {"scope": {"price_type": "metered"}},
+        "customer": "cus_000001",
+        **more,
+    }
+    made: str = post(client, "/v1/billing/credit_grants", body)["id"]
+    return made
+
+
+def balance(client: stripe.StripeClient) -> int:
+    params: Any = {"customer": "cus_000001", "filter": {"type": "applicability_scope"}}
+    [found] = client.v1.billing.credit_balance_summary.retrieve(params).balances
+    assert found.available_balance.monetary is not None
+    return found.available_balance.monetary.value
+
+
+def test_credit_is_drawn_when_an_invoice_becomes_final(
+    stripe_server: StripeServer, catalog: stripe.StripeClient
+) -> None:
+    """Not with the usage: nothing stops at zero, and what the credit does not cover is due."""
+    fee = {"product": "prod_000001", "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
+    usage, base = "price_000001", post(catalog, "/v1/prices", fee)["id"]
+    first = grant(catalog, 50)
+    send(catalog, "60")
+    assert balance(catalog) == 50
+    invoice = stripe_server.finalize("cus_000001", [base, usage], STRIPE_TIME, STRIPE_TIME + DAY)
+    assert (invoice.credits, invoice.due) == ({first: 30}, 900)
+    assert balance(catalog) == 20
+    stripe_server.account.now += DAY
+    send(catalog, "60")
+    invoice = stripe_server.finalize("cus_000001", [base, usage], STRIPE_TIME + DAY, STRIPE_TIME + 2 * DAY)
+    assert (invoice.credits, invoice.due) == ({first: 20}, 910)
+    assert "can only expire" in str(refusal(lambda: catalog.v1.billing.credit_grants.void_grant(first)))
+
+
+def test_the_order_in_which_credit_is_drawn(stripe_server: StripeServer, catalog: stripe.StripeClient) -> None:
+    soon, later = STRIPE_TIME + 5 * DAY, STRIPE_TIME + 9 * DAY
+    never = grant(catalog, 10)
+    paid = grant(catalog, 10, expires_at=later)
+    gift = grant(catalog, 10, expires_at=later, category="promotional")
+    first_to_go = grant(catalog, 10, expires_at=soon)
+    first_of_all = grant(catalog, 10, priority=0)
+    grant(catalog, 10, effective_at=later)
+    send(catalog, "90")
+    invoice = stripe_server.finalize("cus_000001", ["price_000001"], STRIPE_TIME, STRIPE_TIME + DAY)
+    assert list(invoice.credits) == [first_of_all, first_to_go, gift, paid, never]
+    assert (list(invoice.credits.values()), invoice.due) == ([10, 10, 10, 10, 5], 0)
+
+
 # Forms.
 
 

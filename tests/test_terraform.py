@@ -18,7 +18,7 @@ from meterspec.ir import Program
 from tests.conftest import ROOT
 from tests.corpus import check_text
 from tests.terraform import SCHEMA
-from tests.terraform.cli import TERRAFORM, provider, read_by_terraform, validate
+from tests.terraform.cli import TERRAFORM, planned, provider, read_by_terraform, validate
 from tests.terraform.schema import faults, load
 from tests.test_stripe_bodies import specs
 
@@ -87,7 +87,7 @@ def test_resources_refer_to_one_another() -> None:
         "currency": "eur",
         "lifecycle": {"create_before_destroy": True},
         "lookup_key": "meterspec:acme.transfer:usage",
-        "metadata": {"meterspec_meter": "acme.transfer"},
+        "metadata": {"meterspec_meter": "acme.transfer", "meterspec_price": "usage"},
         "product": "${stripe_product.acme_transfer.id}",
         "recurring": {
             "interval": "month",
@@ -167,6 +167,26 @@ def test_terraform_takes_every_file(shape: str, tmp_path: Path) -> None:
             folder.mkdir()
             found[name] = found_by_terraform(text, folder, environment)
     assert found == {name: [] for name, _ in WRITTEN}
+
+
+def test_the_plan_for_an_empty_account(tmp_path: Path, attached: dict[str, str]) -> None:
+    """Everything is created as it is written, and refers to what is known only once it is there."""
+    made = configuration(SPEC)
+    (tmp_path / "meterspec.tf.json").write_text(json.dumps(made), encoding="utf-8")
+    changes = {each["address"]: each["change"] for each in planned(tmp_path, attached)}
+    assert {address: change["actions"] for address, change in changes.items()} == {
+        "stripe_billing_meter.acme_transfer": ["create"],
+        "stripe_price.acme_transfer_base_fee": ["create"],
+        "stripe_price.acme_transfer_usage": ["create"],
+        "stripe_product.acme_transfer": ["create"],
+    }
+    usage = changes["stripe_price.acme_transfer_usage"]
+    written = made["resource"]["stripe_price"]["acme_transfer_usage"]
+    assert [tier["unit_amount_decimal"] for tier in usage["after"]["tiers"]] == ["0", "45", "30"]
+    assert {key: usage["after"][key] for key in ("currency", "lookup_key", "metadata", "tiers_mode")} == {
+        key: written[key] for key in ("currency", "lookup_key", "metadata", "tiers_mode")
+    }
+    assert usage["after_unknown"]["product"] is True and usage["after_unknown"]["recurring"]["meter"] is True
 
 
 def test_blocks_are_another_shape(tmp_path: Path) -> None:

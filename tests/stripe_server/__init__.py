@@ -9,7 +9,7 @@ own. `errors.py` has the refusals, and `client.py` the SDK.
 The schema is Stripe's OpenAPI description (MIT licence), cut down to billing. It stays outside the repository.
 """
 
-from tests.stripe_server.invoices import Line, bill
+from tests.stripe_server.invoices import Invoice, Line, bill
 from tests.stripe_server.server import DATA, Drop, Fault, StripeServer
 
-__all__ = ["DATA", "Drop", "Fault", "Line", "StripeServer", "bill"]
+__all__ = ["DATA", "Drop", "Fault", "Invoice", "Line", "StripeServer", "bill"]

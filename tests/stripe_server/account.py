@@ -40,6 +40,8 @@ class Account:
     livemode: bool = False
     objects: dict[str, dict[str, Object]] = field(default_factory=dict)
     events: list[MeterEvent] = field(default_factory=list)
+    spent: dict[str, int] = field(default_factory=dict)
+    """What invoices have drawn of each credit grant, in minor units, by its id."""
 
     def all(self, kind: str) -> dict[str, Object]:
         """The objects of a kind (`price`, `billing.meter`) by id, oldest first."""

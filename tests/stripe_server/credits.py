@@ -99,6 +99,56 @@ def _over(account: Account, grant: Object) -> bool:
     return grant["voided_at"] is not None or (grant["expires_at"] is not None and grant["expires_at"] <= account.now)
 
 
+def left(account: Account, grant: Object) -> int:
+    """What a grant still has, in minor units; nothing before it is effective, and once it is void or expired."""
+    if _over(account, grant) or grant["effective_at"] > account.now:
+        return 0
+    amount: int = grant["amount"]["monetary"]["value"]
+    return amount - account.spent.get(grant["id"], 0)
+
+
+def usable(account: Account, customer: str, price: Object) -> list[Object]:
+    """The grants that pay for a price, in the order in which they do.
+
+    Only what a meter counts is paid by credit, in the currency of the grant: by priority, then what expires first, what
+    was given for nothing before what was paid for, what is effective first, what was granted first.
+    https://docs.stripe.com/billing/subscriptions/usage-based/billing-credits
+    """
+    if price["recurring"] is None or price["recurring"]["meter"] is None:
+        return []
+
+    def pays(grant: Object) -> bool:
+        prices = grant["applicability_config"]["scope"].get("prices")
+        within = prices is None or price["id"] in [each["id"] for each in prices]
+        return within and grant["amount"]["monetary"]["currency"] == price["currency"] and left(account, grant) > 0
+
+    def turn(grant: Object) -> tuple[int, float, bool, int, int]:
+        expiry = grant["expires_at"] if grant["expires_at"] is not None else float("inf")
+        return grant["priority"], expiry, grant["category"] == "paid", grant["effective_at"], grant["created"]
+
+    return sorted(filter(pays, grants(account, customer)), key=turn)
+
+
+@endpoint("GET", "/v1/billing/credit_balance_summary")
+def summarize(account: Account, _: dict[str, str], params: Params) -> Object:
+    customer = account.get("customer", params.get("customer", ""), "customer")
+    chosen = grants(account, customer["id"])
+    if params["filter"]["type"] == "credit_grant":
+        chosen = [account.get("billing.credit_grant", params["filter"].get("credit_grant", ""), "filter[credit_grant]")]
+    sums: dict[str, int] = {}
+    for grant in chosen:
+        currency = grant["amount"]["monetary"]["currency"]
+        sums[currency] = sums.get(currency, 0) + left(account, grant)
+    balances = [{"type": "monetary", "monetary": {"currency": c, "value": value}} for c, value in sorted(sums.items())]
+    return {
+        "object": "billing.credit_balance_summary",
+        "balances": [{"available_balance": each, "ledger_balance": each} for each in balances],
+        "customer": customer["id"],
+        "customer_account": None,
+        "livemode": account.livemode,
+    }
+
+
 @endpoint("POST", "/v1/billing/credit_grants/{id}")
 def update_grant(account: Account, ids: dict[str, str], params: Params) -> Object:
     grant = account.get("billing.credit_grant", ids["id"])
@@ -122,6 +172,8 @@ def void_grant(account: Account, ids: dict[str, str], _: Params) -> Object:
     grant = account.get("billing.credit_grant", ids["id"])
     if _over(account, grant):
         raise refused(f"The credit grant '{grant['id']}' is void or expired.")
+    if account.spent.get(grant["id"]):
+        raise refused(f"The credit grant '{grant['id']}' has paid for an invoice, and can only expire.")
     grant.update(voided_at=account.now, updated=account.now)
     return grant
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.stripe_server.account import Account
+from tests.stripe_server.credits import left, usable
 from tests.stripe_server.meters import usage
 
 _WITHOUT_DECIMALS = frozenset(
@@ -100,3 +101,30 @@ def preview(account: Account, customer: str, prices: Sequence[str], start: int, 
         used = usage(account, account.get("billing.meter", meter), customer, start, end) if meter else Fraction(1)
         lines += bill(price, used)
     return lines
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """A final invoice: its lines, and what of them credit grants have paid, by the grant's id, in whole minor units."""
+
+    lines: list[Line]
+    credits: dict[str, int]
+
+    @property
+    def due(self) -> int:
+        return sum(line.amount for line in self.lines) - sum(self.credits.values())
+
+
+def finalize(account: Account, customer: str, prices: Sequence[str], start: int, end: int) -> Invoice:
+    """An invoice that becomes final now: credits are drawn at this instant and not before, line by line."""
+    lines = preview(account, customer, prices, start, end)
+    paid: dict[str, int] = {}
+    for line in lines:
+        rest = line.amount
+        for grant in usable(account, customer, account.get("price", line.price)):
+            taken = min(rest, left(account, grant))
+            if taken > 0:
+                account.spent[grant["id"]] = account.spent.get(grant["id"], 0) + taken
+                paid[grant["id"]] = paid.get(grant["id"], 0) + taken
+                rest -= taken
+    return Invoice(lines, paid)

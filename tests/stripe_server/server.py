@@ -29,7 +29,7 @@ from tests.stripe_server.errors import (
     unknown_url,
 )
 from tests.stripe_server.forms import decode
-from tests.stripe_server.invoices import Line, preview
+from tests.stripe_server.invoices import Invoice, Line, finalize, preview
 from tests.stripe_server.lists import shown
 
 DATA = SHARED / "stripe" / "openapi-billing-subset.json"
@@ -123,6 +123,12 @@ class StripeServer:
         """Lets the `write`-th write from now on fail: a status, or a dropped connection."""
         self.faults.append(Fault(write, what))
 
+    def forget(self) -> None:
+        """Forgets what was asked, what is to fail, and every idempotency key; a test gives it another account."""
+        self.requests.clear()
+        self.faults.clear()
+        self._saved.clear()
+
     @property
     def writes(self) -> list[Request]:
         """The requests that could have changed something."""
@@ -131,6 +137,10 @@ class StripeServer:
     def preview(self, customer: str, prices: Sequence[str], start: int, end: int) -> list[Line]:
         """What the customer would be billed for [start, end) on a subscription to the prices."""
         return preview(self.account, customer, prices, start, end)
+
+    def finalize(self, customer: str, prices: Sequence[str], start: int, end: int) -> Invoice:
+        """The invoice of the customer for [start, end), final now: it draws on the credit that the customer has."""
+        return finalize(self.account, customer, prices, start, end)
 
     def add_customer(self, name: str) -> str:
         """A customer without a request, and its id."""

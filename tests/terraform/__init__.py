@@ -1,6 +1,6 @@
 """Terraform's side of the tests: the schema of Stripe's provider, checked in Python and served to the real Terraform.
 
-The schema was read from the provider's source (Mozilla Public Licence 2.0). It stays outside the repository.
+The schema was read from the provider's source (MIT licence). It stays outside the repository.
 """
 
 from tests.conftest import SHARED

@@ -57,6 +57,20 @@ def validate(folder: Path, environment: Mapping[str, str]) -> list[str]:
     return [f"{each['summary']}: {each['detail']}" for each in answer["diagnostics"]]
 
 
+def planned(folder: Path, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What Terraform would change in an empty account, from the configuration of a folder, in the order of its plan."""
+    for step in (
+        ("init", "-backend=false", "-input=false", "-no-color"),
+        ("plan", "-input=false", "-no-color", "-out=plan"),
+    ):
+        done = _run(folder, environment, *step)
+        assert done.returncode == 0, done.stderr
+    changes: list[dict[str, Any]] = json.loads(_run(folder, environment, "show", "-json", "plan").stdout)[
+        "resource_changes"
+    ]
+    return changes
+
+
 def read_by_terraform(texts: list[str], folder: Path) -> list[str]:
     """What Terraform makes of texts in its JSON syntax; nothing but the texts is involved."""
     outputs = {f"t{i}": {"value": text} for i, text in enumerate(texts)}

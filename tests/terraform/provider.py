@@ -1,7 +1,7 @@
-"""A provider that has a schema and nothing behind it: what `terraform validate` needs to know of `stripe/stripe`.
+"""A provider that has a schema and nothing behind it: what `terraform validate` and `plan` need to know of Stripe's.
 
-It speaks Terraform's plugin protocol 6 over gRPC (tfplugin6.proto, of which four messages are written here by hand) on
-a unix socket, and is pointed at by `TF_REATTACH_PROVIDERS`, so that nothing is installed. It runs in a process of its
+It speaks Terraform's plugin protocol 6 over gRPC (tfplugin6.proto, whose few messages are written here by hand) on a
+unix socket, and is pointed at by `TF_REATTACH_PROVIDERS`, so that nothing is installed. It runs in a process of its
 own: `python -m tests.terraform.provider SCHEMA SOCKET attributes`. With `blocks` in the place of `attributes` the
 nested parts of resources are blocks, as they are in some versions of the provider.
 """
@@ -28,6 +28,13 @@ _TYPES = {
     "List": ["list", "string"],
 }
 """The types of attributes in the words of the protocol."""
+_NIL, _UNKNOWN = b"\xc0", b"\xd4\x00\x00"
+"""Nothing, and what is not known yet, in the MessagePack that Terraform speaks."""
+_FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+_FIXED |= {0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}
+_SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1)}
+_SIZED |= {0xD9: (1, 0), 0xDA: (2, 0), 0xDB: (4, 0)}
+"""Heads of MessagePack: how many bytes follow; or how wide the number is that says so, and how many more there are."""
 _LIST = 2
 _NESTING = {"SingleNested": 1, "ListNested": _LIST}
 
@@ -83,17 +90,82 @@ def provider_schema(path: Path, blocks: bool) -> bytes:
     return _field(1, _schema({"api_key": key})) + b"".join(_field(2, each) for each in resources)
 
 
+def planned(request: bytes, schema: dict[str, Attributes]) -> bytes:
+    """`PlanResourceChange.Response`: what was proposed, less what is only written; what Stripe will say is unknown."""
+    asked = _fields(request)
+    attributes, proposed = schema[asked[1].decode()], _fields(asked[3])[1]
+    out, at = proposed[:1], 1
+    assert proposed[0] & 0xF0 == 0x80 or proposed[0] == 0xDE, "a map of MessagePack"
+    if proposed[0] == 0xDE:
+        out, at = proposed[:3], 3
+    while at < len(proposed):
+        end = _end(proposed, at)
+        name, value = proposed[at:end], proposed[end : (after := _end(proposed, end))]
+        told = attributes[name[1 if name[0] < 0xD9 else 2 :].decode()]
+        if told.get("writeonly"):
+            value = _NIL
+        out += name + (_UNKNOWN if value == _NIL and told.get("computed") else value)
+        at = after
+    return _field(1, _field(1, out))
+
+
+def _fields(message: bytes) -> dict[int, bytes]:
+    """The fields of a message that holds nothing but texts, bytes and messages."""
+    found, at = {}, 0
+    while at < len(message):
+        tag, at = _read_varint(message, at)
+        size, at = _read_varint(message, at)
+        found[tag >> 3] = message[at : at + size]
+        at += size
+    return found
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte, at = data[at], at + 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def _end(data: bytes, at: int) -> int:
+    """Where a value of MessagePack ends; https://github.com/msgpack/msgpack/blob/master/spec.md."""
+    head, at = data[at], at + 1
+    if head < 0x80 or head >= 0xE0 or head in {0xC0, 0xC2, 0xC3}:
+        return at
+    if 0xA0 <= head < 0xC0:
+        return at + (head & 0x1F)
+    if head in _FIXED:
+        return at + _FIXED[head]
+    if head in _SIZED:
+        width, more = _SIZED[head]
+        return at + width + more + int.from_bytes(data[at : at + width])
+    if head < 0xA0:
+        count = (head & 0x0F) * (2 if head < 0x90 else 1)
+    else:
+        width = 2 if head in {0xDC, 0xDE} else 4
+        count = int.from_bytes(data[at : at + width]) * (2 if head >= 0xDE else 1)
+        at += width
+    for _ in range(count):
+        at = _end(data, at)
+    return at
+
+
 def serve(schema: Path, socket: Path, blocks: bool) -> None:
     """Answers on the socket until the process is ended."""
-    answers = {
-        "GetProviderSchema": provider_schema(schema, blocks),
-        "ValidateProviderConfig": b"",
-        "ValidateResourceConfig": b"",
-        "StopProvider": b"",
+    known, attributes = provider_schema(schema, blocks), load(schema)
+    answers: dict[str, Callable[[bytes], bytes]] = {
+        "GetProviderSchema": lambda _: known,
+        "PlanResourceChange": lambda request: planned(request, attributes),
+        **dict.fromkeys(
+            ("ConfigureProvider", "StopProvider", "ValidateProviderConfig", "ValidateResourceConfig"), lambda _: b""
+        ),
     }
 
-    def answering(answer: bytes) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        return lambda _request, _context: answer
+    def answering(answer: Callable[[bytes], bytes]) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        return lambda request, _context: answer(request)
 
     handlers = {name: grpc.unary_unary_rpc_method_handler(answering(each)) for name, each in answers.items()}
     server = grpc.server(futures.ThreadPoolExecutor(4))
