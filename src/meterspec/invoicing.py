@@ -21,7 +21,7 @@ __all__ = ["Charge", "Group", "Invoice", "Invoicing", "charges_of", "invoice"]
 
 _ZERO = Decimal(0)
 Period = tuple[str, datetime, datetime]
-"""A customer, and the half-open stretch of time that he is billed for."""
+"""A customer, and the half-open stretch of time that is billed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
