@@ -1,4 +1,4 @@
-"""The same events, billed three times: by the pricing engine, and by Stripe for either way of sending usage.
+"""The same events, billed four times: by the pricing engine, in SQL, and by Stripe for either way of sending usage.
 
 Nothing stands in for anything here but Stripe itself: the spec is compiled, DuckDB computes the views, the SDK sends
 the configuration and each row of the usage export, and the server bills what it was sent.
@@ -118,8 +118,9 @@ def warehouse(program: Program, usage: str) -> Iterator[duckdb.DuckDBPyConnectio
     scripts = {str(each.path): each.text for each in artifacts}
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for script in ("sql/duckdb/inputs", "sql/duckdb/families", "sql/duckdb/meters", "stripe/usage_export/duckdb"):
-            connection.execute(scripts[f"{script}.sql"])
+        for script in ("inputs", "families", "meters", "invoices"):
+            connection.execute(scripts[f"sql/duckdb/{script}.sql"])
+        connection.execute(scripts["stripe/usage_export/duckdb.sql"])
         yield connection
 
 
@@ -138,6 +139,7 @@ class Export:
         self.ids = {name: server.add_customer(name) for name in CUSTOMERS}
         for pair in self.ids.items():
             connection.execute("INSERT INTO stripe_customers VALUES (?, ?)", list(pair))
+            connection.execute("INSERT INTO billing_cycles VALUES (?, ?, ?)", [pair[0], START, END])
 
     def add(self, jobs: Mapping[int, Job]) -> None:
         insert = "INSERT INTO raw_job (event_id, event_time, customer_id, ms, load) VALUES (?, ?, ?, ?, ?)"
@@ -165,6 +167,18 @@ class Export:
         period = int(START.timestamp()), int(END.timestamp())
         lines = self.server.preview(self.ids[customer], self.prices, *period)
         return Fraction(sum(line.amount for line in lines), 10 ** minor_digits(currency))
+
+    def invoiced(self, customer: str) -> Decimal | None:
+        """What the view of invoices says, 0 where there is none, and nothing where the usage has no price."""
+        select = "SELECT count(*), any_value(amount) FROM meterspec_invoices WHERE customer_id = ?"
+        [(count, amount)] = self.connection.execute(select, [customer]).fetchall()
+        return amount if count else Decimal(0)
+
+    def is_negative(self, customer: str) -> bool:
+        """Whether corrections brought the usage below zero: Stripe bills that as none, and meterspec refuses it."""
+        select = 'SELECT coalesce(sum(quantity), 0) < 0 FROM "work" WHERE customer_id = ?'
+        [(found,)] = self.connection.execute(select, [customer]).fetchall()
+        return bool(found)
 
     def quantity(self, customer: str) -> Decimal:
         """What the meter's view says, and 0 where it has no row."""
@@ -194,6 +208,8 @@ def test_the_same_usage_costs_the_same_everywhere(stripe_server: StripeServer, u
             for customer in CUSTOMERS:
                 bill = price_usage(price, export.quantity(customer))
                 assert export.billed(customer, price.currency) == Fraction(bill.amount), customer
+                owed = None if export.is_negative(customer) else bill.amount
+                assert export.invoiced(customer) == owed, customer
 
     agree()
 
