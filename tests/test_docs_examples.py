@@ -157,7 +157,7 @@ def test_the_steps_on_a_warehouse_give_what_the_page_shows(tmp_path: Path, monke
             assert [name for name, *_ in cursor.description or ()] == columns
             assert [list(row) for row in cursor.fetchall()] == rows
             shown += 1
-    assert shown == 3
+    assert shown == 5
 
 
 # Generated parts, the index, and links --------------------------------------------------------------------------

@@ -119,14 +119,14 @@ def shown(done: Invoicing) -> list[str]:
             [("a", "2025-12-20", "2026-01-20"), ("a", "2026-01-20", "2026-02-20")],
             None,
             ["a 12-20 01-20 12.00", "a 01-20 02-20 10.00", "b 04-01 05-01 12.00"],
-            id="the cycles of a customer say when he begins and ends",
+            id="the cycles of a customer say when being one begins and ends",
         ),
         pytest.param(
             ["a u1 2026-01-05", "a u1 2026-03-05"],
             [("a", "2026-01-01", "2026-02-01")],
             None,
             ["a 01-01 02-01 12.00", "a 03-01 04-01 12.00"],
-            id="usage outside his cycles is billed by the calendar",
+            id="usage outside the cycles is billed by the calendar",
         ),
         pytest.param(
             ["a u1 2026-01-05", "a u2 2026-03-05"],
@@ -146,7 +146,7 @@ def test_every_customer_of_a_period_is_invoiced(
     assert shown(made(program, seats(*logins), tmp_path, cycles=listed, as_of=moment)) == expected
 
 
-def test_an_anchor_gives_each_customer_cycles_from_his_first_event(tmp_path: Path) -> None:
+def test_an_anchor_gives_each_customer_cycles_from_the_first_event(tmp_path: Path) -> None:
     program = program_of(SEATS.replace("WINDOW", "billing_cycle"))
     logins = seats("a u1 2026-01-05", "b u1 2026-02-20")
     assert shown(made(program, logins, tmp_path, cycles=Anchor(at("2026-01-15")))) == [

@@ -11,7 +11,7 @@ from decimal import Decimal
 from meterspec.backends.sql import check_prices, parts
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle, EventFiles
-from meterspec.ir import Meter, Price, Program, Scalar
+from meterspec.ir import Function, Meter, Price, Program, Scalar
 from meterspec.pricing import Bill, Unpriceable, price_groups, price_rates, rate_of
 from meterspec.render import day
 from meterspec.run import Result, Run, run
@@ -21,7 +21,7 @@ __all__ = ["Charge", "Group", "Invoice", "Invoicing", "charges_of", "invoice"]
 
 _ZERO = Decimal(0)
 Period = tuple[str, datetime, datetime]
-"""A customer, and the half-open stretch of time that he is billed for."""
+"""A customer, and the half-open stretch of time that is billed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,25 +153,34 @@ def charges_of(
     `results` are those of the meter and of its `parts`, by their names; `due` are the periods owed for.
     """
     groups: dict[Period, list[Result]] = defaultdict(list)
-    for result in results[meter.name]:
+    for result in results.get(meter.name, ()):
         groups[_period(result)].append(result)
     rates: dict[Period, dict[int | None, Decimal]] = defaultdict(dict)
     by_rate = parts(program, meter)
     for part in by_rate:
-        for result in results[part.meter.name]:
+        for result in results.get(part.meter.name, ()):
             rates[_period(result)][part.rate] = result.quantity or _ZERO
     found: dict[Period, Charge | Unpriceable] = {}
     balances: dict[str, Decimal | Unpriceable] = {}
+    price = _price(meter)
+    known: dict[Decimal, Bill] = {}
     for period in sorted({*groups, *due}):
         usage = groups.get(period, [])
         balance = balances.get(period[0], _ZERO)
+        # Most customers have one group; where many used the same, they owe the same.
+        alone = (usage[0].quantity or _ZERO) if len(usage) == 1 else _ZERO
+        simple = price.credits is None and not price.rates and len(usage) <= 1
         try:
             if isinstance(balance, Unpriceable):
                 raise balance
-            bill = _bill(meter, usage, rates.get(period, {}) if by_rate else None, balance)
+            bill = known.get(alone) if simple else None
+            if bill is None:
+                bill = _bill(meter, usage, rates.get(period, {}) if by_rate else None, balance)
+            if simple:
+                known[alone] = bill
         except Unpriceable as refusal:
             found[period] = refusal
-            if _price(meter).credits is not None:
+            if price.credits is not None:
                 balances[period[0]] = refusal
             continue
         if bill.balance is not None:
@@ -192,7 +201,10 @@ def _bill(
     """The bill of one customer and period; `by_rate` are the quantities to bill where those of groups do not add."""
     price = _price(meter)
     groups = [(dict(result.group), result.quantity or _ZERO) for result in usage]
-    if by_rate is None and meter.aggregate is not None:
-        return price_groups(price, groups, meter.aggregate.function, balance=balance)
-    rates = {rate_of(price, dimensions): quantity for dimensions, quantity in groups}
-    return price_rates(price, rates if by_rate is None else by_rate, balance=balance)
+    if by_rate is not None:
+        for dimensions, _ in groups:
+            rate_of(price, dimensions)  # usage that no rate matches has no price
+        return price_rates(price, by_rate, balance=balance)
+    # A ratio does not add up either.
+    function = meter.aggregate.function if meter.aggregate is not None else Function.AVG
+    return price_groups(price, groups, function, balance=balance)

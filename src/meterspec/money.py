@@ -14,7 +14,9 @@ from operator import attrgetter
 
 from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.events import Anchor, Cycle, EventFiles, Quality
+from meterspec.invoicing import Charge, charges_of
 from meterspec.ir import (
+    ADDITIVE,
     CalendarUnit,
     Compliance,
     Entitlement,
@@ -26,7 +28,7 @@ from meterspec.ir import (
     Scalar,
     Source,
 )
-from meterspec.pricing import Bill, Unpriceable, price_groups
+from meterspec.pricing import Bill
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents, find
 
@@ -195,7 +197,8 @@ def compare(
     after_events, before_events = _events(before, after, events, renamed, sides)
 
     def compute(moment: datetime | None) -> tuple[Run, Run | None]:
-        options = {"as_of": moment, "begins": begins, "cycles": cycles, "threads": threads}
+        # Windows are selected later: a prepaid balance depends on those before.
+        options = {"as_of": moment, "cycles": cycles, "threads": threads, "invoices": True}
         first = run(sides.joint, after_events, out, **options)  # type: ignore[arg-type]
         if not sides.apart or out.has_errors:
             return first, None
@@ -209,12 +212,13 @@ def compare(
     if out.has_errors:
         return Money(as_of=None, invoices=(), numbers=(), rows=(), skipped=())
     results = _results(first, second)
+    shown = {key: [one for one in found if _selected(one.window_start, begins)] for key, found in results.items()}
     skipped = dict.fromkeys(sides.public(name) for done in (first, second) if done for name in done.skipped)
     with localcontext(_EXACT):
         return Money(
             as_of=first.as_of if first.uses_as_of or (second is not None and second.uses_as_of) else None,
-            invoices=_invoices(pairs, sides, results, out),
-            numbers=tuple(_numbers(pairs, sides, results)),
+            invoices=_invoices(pairs, _Billed(sides, before, first, second, results), begins, out),
+            numbers=tuple(_numbers(pairs, sides, shown)),
             rows=_rows(first, second, alike, renamed),
             skipped=tuple(skipped),
         )
@@ -287,8 +291,9 @@ def _reading(family: Family) -> Family:
     return replace(family, description=None, table=None, compliance=Compliance(), fields=fields)
 
 
-def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None]:
-    """What the quantity of a meter depends on: also how long the price says a cycle is where nobody supplies it."""
+def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None, object]:
+    """What the quantity of a meter depends on: also how long the price says a cycle is where nobody supplies it, and
+    which rates there are where the quantities of groups do not add, and each rate has one of its own."""
     computed = replace(
         meter,
         name="",
@@ -301,7 +306,10 @@ def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None]:
         compliance=Compliance(),
         examples=(),
     )
-    return computed, None if meter.price is None else meter.price.interval
+    if meter.price is None:
+        return computed, None, None
+    adds = meter.aggregate is not None and meter.aggregate.function in ADDITIVE
+    return computed, meter.price.interval, None if adds else [rate.match for rate in meter.price.rates]
 
 
 class _Sides:
@@ -415,23 +423,69 @@ class _Lines:
         invoice.setdefault(meter, [None, None])[side] = bill.amount
 
 
+class _Billed:
+    """The charges of each meter, on whichever side it was computed."""
+
+    def __init__(
+        self,
+        sides: _Sides,
+        before: Program,
+        first: Run,
+        second: Run | None,
+        results: Mapping[tuple[bool, str], list[Result]],
+    ) -> None:
+        self.sides = sides
+        self._programs = {False: sides.joint, True: before}
+        self._due = {False: first.due, True: second.due if second is not None else {}}
+        self._results = {
+            apart: {name: found for (where, name), found in results.items() if where is apart}
+            for apart in (False, True)
+        }
+
+    def bills(self, meter: Meter, side: int, out: Diagnostics) -> Iterator[tuple[tuple[str, datetime, datetime], Bill]]:
+        """The bill of each customer and period, where it has a line; reports MS440 and MS442, each once."""
+        apart, name = self.sides.before(meter) if side == 0 else (False, meter.name)
+        program, due = self._programs[apart], self._due[apart].get(name)
+        if due is None:  # no events of its families were given
+            return
+        computed = replace(program.meter(name), price=meter.price)
+        refused: set[str] = set()
+        for period, priced in charges_of(program, computed, self._results[apart], due).items():
+            if isinstance(priced, Charge):
+                if priced.bill.lines:
+                    yield period, priced.bill
+            elif priced.rule.code not in refused:
+                refused.add(priced.rule.code)
+                assert meter.price is not None
+                out.report(priced.rule, at=meter.price.origin, hint=priced.hint, **priced.facts)  # type: ignore[arg-type]
+
+
+def _selected(start: datetime | None, begins: tuple[datetime | None, datetime | None]) -> bool:
+    """Whether a window begins in [from, to)."""
+    first, last = begins
+    if start is None:
+        return first is None and last is None
+    return (first is None or start >= first) and (last is None or start < last)
+
+
 def _invoices(
-    pairs: Sequence[Pair], sides: _Sides, results: Mapping[tuple[bool, str], list[Result]], out: Diagnostics
+    pairs: Sequence[Pair], billed: _Billed, begins: tuple[datetime | None, datetime | None], out: Diagnostics
 ) -> tuple[Invoice, ...]:
     lines = _Lines()
     for pair in pairs:
         old, new = pair
         meter = new or old
         assert meter is not None
-        same = sides.alike(pair) and old is not None and new is not None and old.price == new.price
+        same = billed.sides.alike(pair) and old is not None and new is not None and old.price == new.price
         for side, one in enumerate(pair):
             if one is None or one.price is None or (same and side == 0):
                 continue
-            key = sides.before(one) if side == 0 else (False, one.name)
-            for usage, bill in _bills(one, results.get(key, []), out):
-                lines.add(usage, bill, meter.name, side)
+            for period, bill in billed.bills(one, side, out):
+                if not _selected(period[1], begins):
+                    continue
+                lines.add(period, bill, meter.name, side)
                 if same:
-                    lines.add(usage, bill, meter.name, 0)
+                    lines.add(period, bill, meter.name, 0)
     found = [
         Invoice(
             customer=customer,
@@ -450,35 +504,6 @@ def _invoices(
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     known = [amount for amount in amounts if amount is not None]
     return sum(known[1:], known[0]) if known else None
-
-
-def _bills(
-    meter: Meter, results: Sequence[Result], out: Diagnostics
-) -> Iterator[tuple[tuple[str, datetime, datetime], Bill]]:
-    """The bill of each customer and period that has usage of a meter; reports MS440 to MS443, each once."""
-    assert meter.price is not None
-    assert meter.aggregate is not None
-    usage: dict[tuple[str, datetime, datetime], list[tuple[dict[str, Scalar], Decimal]]] = {}
-    for result in results:
-        if result.quantity is not None and result.window_start is not None:
-            key = (str(result.group[0][1]), result.window_start, result.window_end)
-            usage.setdefault(key, []).append((dict(result.group), result.quantity))
-    known: dict[Decimal, Bill] = {}
-    refused: set[str] = set()
-    for key, groups in usage.items():
-        simple = not meter.price.rates and len(groups) == 1
-        bill = known.get(groups[0][1]) if simple else None
-        if bill is None:
-            try:
-                bill = price_groups(meter.price, groups, meter.aggregate.function)
-            except Unpriceable as refusal:
-                if refusal.rule.code not in refused:
-                    refused.add(refusal.rule.code)
-                    out.report(refusal.rule, at=meter.price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
-                continue
-            if simple:
-                known[groups[0][1]] = bill
-        yield key, bill
 
 
 # Reported numbers -----------------------------------------------------------------------------------------------

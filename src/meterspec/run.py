@@ -90,7 +90,7 @@ class Run:
     outside: list[tuple[str, int]] = field(default_factory=list)
     """Customers who have billing cycles, and events in none of them: how many each."""
     due: dict[str, list[tuple[str, datetime, datetime]]] = field(default_factory=dict)
-    """Of billing meters that were asked for, by name: each customer with the periods that he owes for."""
+    """Of billing meters that were asked for, by name: each customer with the periods that are owed for."""
 
 
 def run(
@@ -243,7 +243,7 @@ class _Cycles:
             define_cycles(self.connection, self.cycles, self._families([meter]), unit, self.until)
 
     def due(self, meter: Meter) -> list[tuple[str, datetime, datetime]]:
-        """Each customer of a billing meter with the periods that he owes for, in order."""
+        """Each customer of a billing meter with the periods that are owed for, in order."""
         self._define(meter)
         start, end = (b.call("EPOCH_US", b.column(name)) for name in ("period_start", "period_end"))
         view = periods_view(self.program, meter, DIALECTS["duckdb"])

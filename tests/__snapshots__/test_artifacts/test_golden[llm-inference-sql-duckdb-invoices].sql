@@ -231,15 +231,6 @@ WITH "usage" AS (
 ), "price" AS (
   SELECT
     CAST(1 AS BIGINT) AS "meterspec_line",
-    'finding' AS "meterspec_what",
-    CAST(NULL AS BIGINT) AS "meterspec_rate",
-    CAST(NULL AS HUGEINT) AS "meterspec_over",
-    CAST(NULL AS HUGEINT) AS "meterspec_low",
-    CAST(NULL AS HUGEINT) AS "meterspec_high",
-    0 AS "meterspec_unit"
-  UNION ALL
-  SELECT
-    CAST(2 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     (-1) AS "meterspec_over",
@@ -248,7 +239,7 @@ WITH "usage" AS (
     30 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(3 AS BIGINT) AS "meterspec_line",
+    CAST(2 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     1000000 AS "meterspec_over",
@@ -257,13 +248,22 @@ WITH "usage" AS (
     25 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(4 AS BIGINT) AS "meterspec_line",
+    CAST(3 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     10000000 AS "meterspec_over",
     10000000 AS "meterspec_low",
     CAST(NULL AS HUGEINT) AS "meterspec_high",
     20 AS "meterspec_unit"
+  UNION ALL
+  SELECT
+    CAST(4 AS BIGINT) AS "meterspec_line",
+    'finding' AS "meterspec_what",
+    CAST(NULL AS BIGINT) AS "meterspec_rate",
+    CAST(NULL AS HUGEINT) AS "meterspec_over",
+    CAST(NULL AS HUGEINT) AS "meterspec_low",
+    CAST(NULL AS HUGEINT) AS "meterspec_high",
+    0 AS "meterspec_unit"
 ), "beside" AS (
   SELECT
     "found"."customer_id",
@@ -396,15 +396,6 @@ WITH "usage" AS (
 ), "price" AS (
   SELECT
     CAST(1 AS BIGINT) AS "meterspec_line",
-    'finding' AS "meterspec_what",
-    CAST(NULL AS BIGINT) AS "meterspec_rate",
-    CAST(NULL AS HUGEINT) AS "meterspec_over",
-    CAST(NULL AS HUGEINT) AS "meterspec_low",
-    CAST(NULL AS HUGEINT) AS "meterspec_high",
-    0 AS "meterspec_unit"
-  UNION ALL
-  SELECT
-    CAST(2 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     (-1) AS "meterspec_over",
@@ -413,7 +404,7 @@ WITH "usage" AS (
     15 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(3 AS BIGINT) AS "meterspec_line",
+    CAST(2 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     100000 AS "meterspec_over",
@@ -422,13 +413,22 @@ WITH "usage" AS (
     12 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(4 AS BIGINT) AS "meterspec_line",
+    CAST(3 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     1000000 AS "meterspec_over",
     1000000 AS "meterspec_low",
     CAST(NULL AS HUGEINT) AS "meterspec_high",
     10 AS "meterspec_unit"
+  UNION ALL
+  SELECT
+    CAST(4 AS BIGINT) AS "meterspec_line",
+    'finding' AS "meterspec_what",
+    CAST(NULL AS BIGINT) AS "meterspec_rate",
+    CAST(NULL AS HUGEINT) AS "meterspec_over",
+    CAST(NULL AS HUGEINT) AS "meterspec_low",
+    CAST(NULL AS HUGEINT) AS "meterspec_high",
+    0 AS "meterspec_unit"
 ), "beside" AS (
   SELECT
     "found"."customer_id",

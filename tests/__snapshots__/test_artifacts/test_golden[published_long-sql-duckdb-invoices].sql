@@ -231,15 +231,6 @@ WITH "usage" AS (
 ), "price" AS (
   SELECT
     CAST(1 AS BIGINT) AS "meterspec_line",
-    'finding' AS "meterspec_what",
-    CAST(NULL AS BIGINT) AS "meterspec_rate",
-    CAST(NULL AS HUGEINT) AS "meterspec_over",
-    CAST(NULL AS HUGEINT) AS "meterspec_low",
-    CAST(NULL AS HUGEINT) AS "meterspec_high",
-    0 AS "meterspec_unit"
-  UNION ALL
-  SELECT
-    CAST(2 AS BIGINT) AS "meterspec_line",
     'included' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     CAST(NULL AS HUGEINT) AS "meterspec_over",
@@ -248,7 +239,7 @@ WITH "usage" AS (
     0 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(3 AS BIGINT) AS "meterspec_line",
+    CAST(2 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     (-1) AS "meterspec_over",
@@ -257,13 +248,22 @@ WITH "usage" AS (
     45 AS "meterspec_unit"
   UNION ALL
   SELECT
-    CAST(4 AS BIGINT) AS "meterspec_line",
+    CAST(3 AS BIGINT) AS "meterspec_line",
     'tier' AS "meterspec_what",
     CAST(1 AS BIGINT) AS "meterspec_rate",
     1000000000 AS "meterspec_over",
     1000000000 AS "meterspec_low",
     CAST(NULL AS HUGEINT) AS "meterspec_high",
     30 AS "meterspec_unit"
+  UNION ALL
+  SELECT
+    CAST(4 AS BIGINT) AS "meterspec_line",
+    'finding' AS "meterspec_what",
+    CAST(NULL AS BIGINT) AS "meterspec_rate",
+    CAST(NULL AS HUGEINT) AS "meterspec_over",
+    CAST(NULL AS HUGEINT) AS "meterspec_low",
+    CAST(NULL AS HUGEINT) AS "meterspec_high",
+    0 AS "meterspec_unit"
 ), "beside" AS (
   SELECT
     "found"."customer_id",

@@ -499,7 +499,6 @@ class _Lines(Stages):
     def _rows(self) -> Iterator[_Row]:
         """Every line that an invoice may have, in the order of an invoice."""
         price, scale = self.price, self.scales.price
-        yield _Row("finding")
         match price.model:
             case PriceModel.FLAT:
                 pass
@@ -519,6 +518,7 @@ class _Lines(Stages):
                 assert_never(price.model)
         if price.base_fee or price.model is PriceModel.FLAT:
             yield _Row("fee", unit=_whole(price.base_fee, scale))
+        yield _Row("finding")
 
     def _tier_rows(self, number: int, tiers: Sequence[Tier]) -> Iterator[_Row]:
         low = 0

@@ -235,7 +235,7 @@ def rollup_view(program: Program, scan: Scan, dialect: Dialect) -> View:
 
 
 def periods_view(program: Program, meter: Meter, dialect: Dialect) -> View:
-    """Every customer of a billing meter with the periods that he owes for, whether he used something or not.
+    """Every customer of a billing meter with the periods that are owed for, with usage or without.
 
     A customer is whoever has a billing cycle, from the first to the last of them, or else an event in a family of the
     meter, from the first of these on. Periods are due once they have begun at the as-of instant; without one it is just
