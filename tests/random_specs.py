@@ -59,10 +59,14 @@ LONG_WINDOWS = [window for window in WINDOWS if not any(word in window for word 
 
 @dataclass(frozen=True)
 class Spec:
-    """Meters of a random spec that the checker accepts."""
+    """A random spec that the checker accepts: `FAMILY`, and meters."""
 
-    text: str
+    meters: tuple[str, ...]
     program: Program
+
+    @property
+    def text(self) -> str:
+        return "\n".join([FAMILY, *self.meters])
 
 
 def value(draw: random.Random, depth: int = 3) -> str:
@@ -172,14 +176,13 @@ def spec(draw: random.Random, meters: int, windows: list[str] = WINDOWS, refused
         program, _ = check_text(FAMILY + candidate)
         if program is not None and not is_refused(program, refused_by):
             accepted.append(candidate)
-    text = FAMILY + "\n".join(accepted)
-    program, _ = check_text(text)
+    program, _ = check_text("\n".join([FAMILY, *accepted]))
     assert program is not None
-    divided = text + "\n" + ratio(draw, len(accepted), program)
-    with_ratio, _ = check_text(divided)
+    one_more = ratio(draw, len(accepted), program)
+    with_ratio, _ = check_text("\n".join([FAMILY, *accepted, one_more]))
     if with_ratio is None or is_refused(with_ratio, refused_by):
-        return Spec(text, program)
-    return Spec(divided, with_ratio)
+        return Spec(tuple(accepted), program)
+    return Spec((*accepted, one_more), with_ratio)
 
 
 def instant(draw: random.Random) -> str:

@@ -318,11 +318,12 @@ class Stages:
 
     def _more(self, name: str, source: str, *columns: exp.Expr) -> str:
         """A stage with all columns of another, and further ones."""
-        return self._stage(name, exp.select(exp.Star(), *columns).from_(b.table(source)))
+        return self._stage(name, exp.select(exp.Star(), *columns).from_(b.table(source), copy=False))
 
     def _only(self, name: str, source: str, *conditions: exp.Expr) -> str:
         """A stage of the rows of another for which all conditions hold."""
-        return self._stage(name, exp.select(exp.Star()).from_(b.table(source)).where(b.all_of(conditions)))
+        select = exp.select(exp.Star()).from_(b.table(source), copy=False)
+        return self._stage(name, select.where(b.all_of(conditions), copy=False))
 
     def _before_as_of(self, source: str, *, newest: bool = False, at: str = _TIME) -> str:
         """A stage with the as-of instant in microseconds as a further column, and only the rows before it.
@@ -369,7 +370,7 @@ class Scanner(Stages):
             keys = [_START, _END]
         grouped = [*keys, *self.groups]
         aggregates = self._aggregates(merge=self.scan.grain is not None)
-        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed))
+        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed), copy=False)
         totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
         if keys == [_WINDOW]:
             totals = self._bounds_of(totals, self._grid())
