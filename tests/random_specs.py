@@ -7,6 +7,8 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from meterspec.backends.sql import check
+from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Program
 from tests.corpus import check_text
 
@@ -57,10 +59,14 @@ LONG_WINDOWS = [window for window in WINDOWS if not any(word in window for word 
 
 @dataclass(frozen=True)
 class Spec:
-    """Meters of a random spec that the checker accepts."""
+    """A random spec that the checker accepts: `FAMILY`, and meters."""
 
-    text: str
+    meters: tuple[str, ...]
     program: Program
+
+    @property
+    def text(self) -> str:
+        return "\n".join([FAMILY, *self.meters])
 
 
 def value(draw: random.Random, depth: int = 3) -> str:
@@ -151,20 +157,32 @@ def ratio(draw: random.Random, number: int, program: Program) -> str:
     )
 
 
-def spec(draw: random.Random, meters: int, windows: list[str] = WINDOWS) -> Spec:
-    """A random spec: of many random meters those that the checker takes; it refuses what may overflow, and more."""
+def is_refused(program: Program, dialect: str | None) -> bool:
+    """Whether a dialect cannot keep the meaning of a program."""
+    out = Diagnostics()
+    if dialect is not None:
+        check(program, program.meters, dialect, out)
+    return bool(out)
+
+
+def spec(draw: random.Random, meters: int, windows: list[str] = WINDOWS, refused_by: str | None = None) -> Spec:
+    """A random spec: of many random meters those that the checker takes; it refuses what may overflow, and more.
+
+    With a dialect, those that it refuses are left out as well.
+    """
     accepted: list[str] = []
     while len(accepted) < meters:
         candidate = meter(draw, len(accepted), windows)
         program, _ = check_text(FAMILY + candidate)
-        if program is not None:
+        if program is not None and not is_refused(program, refused_by):
             accepted.append(candidate)
-    text = FAMILY + "\n".join(accepted)
-    program, _ = check_text(text)
+    program, _ = check_text("\n".join([FAMILY, *accepted]))
     assert program is not None
-    divided = text + "\n" + ratio(draw, len(accepted), program)
-    with_ratio, _ = check_text(divided)
-    return Spec(text, program) if with_ratio is None else Spec(divided, with_ratio)
+    one_more = ratio(draw, len(accepted), program)
+    with_ratio, _ = check_text("\n".join([FAMILY, *accepted, one_more]))
+    if with_ratio is None or is_refused(with_ratio, refused_by):
+        return Spec(tuple(accepted), program)
+    return Spec((*accepted, one_more), with_ratio)
 
 
 def instant(draw: random.Random) -> str:

@@ -11,9 +11,11 @@ import pytest
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects import DIALECTS, NARROW, WIDE, Dialect
+from meterspec.backends.sql.dialects import DIALECTS, NARROW, WIDE, Dialect, TooLargeError
 from meterspec.cel.functions import WHITESPACE
 from meterspec.cel.pattern import matcher, portable
+from meterspec.cel.tree import Call, FieldRef, Literal
+from meterspec.cel.types import Type
 from meterspec.ir import Field, FieldType
 from tests.engines import Engine, Row, Value
 
@@ -41,6 +43,14 @@ def rows_of(
     return [row[1:] for row in engine.query(text(select, dialect))]
 
 
+def as_in(engine: Engine, found: Sequence[Row], expected: Sequence[Row]) -> list[Row]:
+    """Rows with each value of the kind that is expected in its place, where the engine has no type for it."""
+    return [
+        tuple(engine.read(type(other), value) for value, other in zip(row, others, strict=True))
+        for row, others in zip(found, expected, strict=True)
+    ]
+
+
 # Whole numbers ------------------------------------------------------------------------------------------------------
 
 NARROWS = [0, 1, 2, 6, 7, 999_999, 10**6, 2**31, 2**53 + 1, 10**18, NARROW]
@@ -49,7 +59,7 @@ WIDES = [*NARROWS, NARROW + 1, 2**64, 10**31 + 7, 10**32, 3 * 10**32 + 1, 10**37
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_division_truncates(engine: Engine, dialect: Dialect, wide: bool) -> None:
-    numbers, magnitude = (WIDES, WIDE) if wide else (NARROWS, NARROW)
+    numbers, magnitude = ([n for n in WIDES if n <= dialect.widest], WIDE) if wide else (NARROWS, NARROW)
     kind = dialect.broad if wide else dialect.narrow
     pairs: list[Row] = [(one, two) for one in numbers for two in numbers]
     pairs += [(5, None), (None, 5), (5, 0)]
@@ -64,19 +74,26 @@ def test_division_truncates(engine: Engine, dialect: Dialect, wide: bool) -> Non
 
 def test_arithmetic_on_what_division_gives_does_not_overflow(engine: Engine, dialect: Dialect) -> None:
     x, y = b.column("x"), b.column("y")
-    big = dialect.wide(dialect.constant(10**37))
+    large = 10**37 if dialect.widest == WIDE else 10**17
+    big = dialect.wide(dialect.constant(large))
     nodes = [b.multiply(divide(x, y, WIDE), big) for divide in (dialect.quotient, dialect.remainder)]
     found = rows_of(engine, dialect, {"x": dialect.broad, "y": dialect.broad}, [(5, 2), (8, 9)], *nodes)
-    assert found == [(2 * 10**37, 10**37), (0, 8 * 10**37)]
+    assert found == [(2 * large, large), (0, 8 * large)]
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 2**31, -(2**31) - 1, NARROW, -NARROW, NARROW + 1, LARGEST, -LARGEST])
 def test_constants_are_exact(engine: Engine, dialect: Dialect, value: int) -> None:
+    if abs(value) > dialect.widest:
+        with pytest.raises(TooLargeError):
+            dialect.integer(dialect.constant(value), abs(value))
+        return
     select = exp.select(b.named(dialect.integer(dialect.constant(value), abs(value)), "x"))
     assert engine.query(text(select, dialect)) == [(value,)]
 
 
 def test_sums_are_exact(engine: Engine, dialect: Dialect) -> None:
+    if dialect.widest < WIDE:
+        return  # a total that is not narrow is of limbs there, and only its quantity a number
     columns = {"g": dialect.narrow, "x": dialect.narrow, "y": dialect.broad}
     rows: list[Row] = [(1, NARROW, LARGEST // 2), (1, NARROW, LARGEST // 2), (1, None, None), (1, -5, 1)]
     rows += [(2, None, None), (3, -NARROW, -LARGEST), (3, -NARROW, None)]
@@ -98,7 +115,8 @@ def test_sums_are_exact(engine: Engine, dialect: Dialect) -> None:
 
 def test_signs_and_extremes(engine: Engine, dialect: Dialect) -> None:
     columns = {"x": dialect.narrow, "y": dialect.broad}
-    rows: list[Row] = [(5, -LARGEST), (-NARROW, LARGEST), (0, 0)]
+    most = dialect.widest
+    rows: list[Row] = [(5, -most), (-NARROW, most), (0, 0)]
     x, y = b.column("x"), b.column("y")
     nodes = [dialect.absolute(x, NARROW), dialect.absolute(y), dialect.negate(x), dialect.negate(y)]
     nodes += [dialect.least([dialect.wide(x), y]), dialect.greatest([dialect.wide(x), y])]
@@ -116,16 +134,20 @@ def test_signs_and_extremes(engine: Engine, dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("scale", [0, 1, 6, 12, 18])
 def test_a_whole_number_becomes_a_decimal(engine: Engine, dialect: Dialect, scale: int) -> None:
-    wholes: list[Row] = [(sign * whole,) for whole in WIDES for sign in (1, -1)]
+    wholes: list[Row] = [(sign * whole,) for whole in WIDES if whole <= dialect.widest for sign in (1, -1)]
     found = rows_of(engine, dialect, {"x": dialect.broad}, [*wholes, (None,)], dialect.decimal(b.column("x"), scale))
-    assert found == [*((Decimal(f"{whole}e-{scale}"),) for (whole,) in wholes), (None,)]
+    expected: list[Row] = [*((Decimal(f"{whole}e-{scale}"),) for (whole,) in wholes), (None,)]
+    assert as_in(engine, found, expected) == expected
+    if not dialect.has_decimals:
+        assert {len(str(text).partition(".")[2]) for (text,) in found if text is not None} == {scale}
 
 
 @pytest.mark.parametrize("scale", [0, 4, 9])
 def test_a_narrow_number_becomes_a_decimal(engine: Engine, dialect: Dialect, scale: int) -> None:
     wholes: list[Row] = [(0,), (-1,), (10**18 - 1,), (2**53,), (None,)]
     found = rows_of(engine, dialect, {"x": dialect.narrow}, wholes, dialect.decimal(b.column("x"), scale, 18))
-    assert found == [(None if whole is None else Decimal(f"{whole}e-{scale}"),) for (whole,) in wholes]
+    expected: list[Row] = [(None if whole is None else Decimal(f"{whole}e-{scale}"),) for (whole,) in wholes]
+    assert as_in(engine, found, expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,6 +155,10 @@ def test_a_narrow_number_becomes_a_decimal(engine: Engine, dialect: Dialect, sca
     [(9, 3), (18, 0), (18, 9), (18, 18), (19, 9), (30, 15), (38, 0), (38, 9), (38, 12), (38, 18)],
 )
 def test_a_decimal_becomes_a_whole_number(engine: Engine, dialect: Dialect, precision: int, scale: int) -> None:
+    if 10**precision - 1 > dialect.widest:
+        with pytest.raises(TooLargeError):
+            dialect.unscaled(b.column("x"), precision, scale)
+        return
     largest = 10**precision - 1
     wholes = [0, 1, -1, 5, 10**scale, 10**scale - 1, largest, -largest, largest // 3]
     rows: list[Row] = [*((Decimal(f"{w}e-{scale}"),) for w in wholes if abs(w) <= largest), (None,)]
@@ -166,10 +192,11 @@ def test_a_double_is_read_by_the_rule(engine: Engine, dialect: Dialect, scale: i
     value, beyond = dialect.reads_double(x, scale)
     # A caller asks whether it is a number first: what is said of one that is not does not count.
     reason = b.case([(b.not_(dialect.is_number(x.copy())), b.text("no")), (beyond, b.text("far"))])
-    rows: list[Row] = [*((double,) for double in DOUBLES), (None,)]
+    doubles = [double for double in DOUBLES if engine.held(double) is not None]
+    rows: list[Row] = [*((double,) for double in doubles), (None,)]
     found = rows_of(engine, dialect, {"x": dialect.types[FieldType.FLOAT]}, rows, value, reason)
     expected: list[Row] = []
-    for double in DOUBLES:
+    for double in doubles:
         if not math.isfinite(double):
             expected.append((None, "no"))
         elif abs(double) >= 1e16 or abs(double * 10.0**scale) >= 2.0**53:
@@ -194,7 +221,7 @@ def test_instants_are_whole_microseconds(engine: Engine, dialect: Dialect) -> No
     columns = {"x": dialect.types[FieldType.TIMESTAMP], "y": dialect.narrow}
     rows: list[Row] = [*zip(INSTANTS, micros, strict=True), (None, None)]
     found = rows_of(engine, dialect, columns, rows, dialect.instant(b.column("y")), dialect.micros(b.column("x")))
-    assert found == rows
+    assert as_in(engine, found, rows) == rows
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
@@ -407,6 +434,9 @@ def test_a_pattern_matches_what_it_matches_everywhere(engine: Engine, dialect: D
         "]",
         "[",
     ]
+    matches = Call("matches_string", (FieldRef("x", Type.STRING), Literal("a", Type.STRING)), Type.BOOL)
+    if dialect.lacks(matches):
+        return  # `lacks` refuses what calls it
     columns = {"x": dialect.types[FieldType.STRING]}
     nodes = [
         b.case([(dialect.matches(b.column("x"), portable(pattern, dialect.end_of_text)), b.number(1))], b.number(0))
@@ -425,7 +455,8 @@ def test_a_pattern_matches_what_it_matches_everywhere(engine: Engine, dialect: D
 
 def test_whole_numbers_as_text(engine: Engine, dialect: Dialect) -> None:
     columns = {"x": dialect.narrow, "y": dialect.broad}
-    rows: list[Row] = [(0, 0), (-5, -LARGEST), (NARROW, LARGEST), (10**15, 10**37), (None, None)]
+    most = dialect.widest
+    rows: list[Row] = [(0, 0), (-5, -most), (NARROW, most), (10**15, most // 10), (None, None)]
     found = rows_of(engine, dialect, columns, rows, *(dialect.to_text(b.column(name)) for name in ("x", "y")))
     assert found == [tuple(None if value is None else str(value) for value in row) for row in rows]
 
@@ -443,7 +474,7 @@ def test_the_longest_names_are_told_apart(engine: Engine, dialect: Dialect) -> N
 
 
 def _view(name: str, select: exp.Select) -> exp.Create:
-    return exp.Create(this=b.table(name), kind="VIEW", replace=True, expression=select)
+    return exp.Create(this=b.table(name), kind="VIEW", expression=select)
 
 
 def test_every_kind_of_field_keeps_its_values(engine: Engine, dialect: Dialect) -> None:
@@ -460,4 +491,4 @@ def test_every_kind_of_field_keeps_its_values(engine: Engine, dialect: Dialect) 
     rows: list[Row] = [*zip(*values.values(), decimals, strict=True), (None,) * 6]
     engine.load("t", {"n": dialect.narrow, **columns}, [(n, *row) for n, row in enumerate(rows)])
     select = exp.select(*map(b.column, columns)).from_(b.table("t")).order_by(b.column("n"))
-    assert engine.query(text(select, dialect)) == rows
+    assert as_in(engine, engine.query(text(select, dialect)), rows) == rows

@@ -325,9 +325,30 @@ _BINARY: dict[str, Callable[[Scaled, Scaled], Scaled]] = {
     "modulo_int64": _modulo_int,
 }
 
+_PARTS = {
+    "year": Interval(0, 10_000),  # a zone's clock may show the year before the first, or after the last
+    "month": Interval(0, 11),
+    "day_of_year": Interval(0, 365),
+    "day_of_month": Interval(0, 30),
+    "day_of_month_1_based": Interval(1, 31),
+    "day_of_week": Interval(0, 6),
+    "hours": Interval(0, 23),
+    "minutes": Interval(0, 59),
+    "seconds": Interval(0, 59),
+    "milliseconds": Interval(0, 999),
+}
 _FOREIGN = {
     "size_string": Interval(0, 2**31 - 1),
-    "timestamp_to_year": Interval(1, 9999),
+    **{f"timestamp_to_{name}{end}": bounds for name, bounds in _PARTS.items() for end in ("", "_with_tz")},
+    **{
+        f"duration_to_{name}": Interval(-most, most)
+        for name, most in (
+            ("hours", 2**63 // (3600 * 10**6)),
+            ("minutes", 2**63 // (60 * 10**6)),
+            ("seconds", 2**63 // 10**6),
+            ("milliseconds", 999),
+        )
+    },
 }
 
 

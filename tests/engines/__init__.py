@@ -12,10 +12,11 @@ from tests.engines.datafusion import DataFusion
 from tests.engines.duckdb import DuckDB
 from tests.engines.postgres import Postgres
 from tests.engines.spark import Spark
+from tests.engines.sqlite import SQLite
 
 __all__ = ["ENGINES", "Engine", "Row", "Value"]
 
 ENGINES: dict[str, type[Engine]] = {
-    engine.name: engine for engine in (DuckDB, Postgres, ClickHouse, Spark, DataFusion, BigQuery)
+    engine.name: engine for engine in (DuckDB, SQLite, Postgres, ClickHouse, Spark, DataFusion, BigQuery)
 }
 """Every engine by the name of its dialect."""

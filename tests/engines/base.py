@@ -64,6 +64,14 @@ class Engine(ABC):
     def insert(self, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
         """Fills a table that was just created with those columns."""
 
+    def held(self, value: Value) -> Value:
+        """What a table holds where a value was put into it."""
+        return value
+
+    def read(self, kind: type, value: Value) -> Value:
+        """A value of a result, of that kind where the engine has no type for it."""
+        return value
+
     def script(self, sql: str) -> None:
         """Executes statements in order."""
         for statement in self.statements(sql):

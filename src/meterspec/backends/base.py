@@ -30,7 +30,7 @@ UNSUPPORTED = Rule(
     code="MS600",
     slug="unsupported-by-target",
     title="A target that cannot keep the meaning of a construct",
-    message="{target} cannot express {feature}, which meter `{meter}` uses",
+    message="{target} cannot express {feature}, which {user} uses",
     why="A target that cannot keep the meaning refuses by name; it never approximates.",
 )
 
@@ -120,11 +120,11 @@ def unsupported(backend: Backend, meters: Sequence[Meter], out: Diagnostics) -> 
     for meter in meters:
         for feature, at in needs(meter):
             if feature not in backend.supports:
-                out.report(UNSUPPORTED, at=at, target=backend.name, feature=feature.value, meter=meter.name)
+                out.report(UNSUPPORTED, at=at, target=backend.name, feature=feature.value, user=f"meter `{meter.name}`")
         for expr, at in expressions(meter):
             calls = (node for node in walk(expr) if isinstance(node, Call))
             for words in dict.fromkeys(filter(None, map(backend.lacks, calls))):
-                out.report(UNSUPPORTED, at=at, target=backend.name, feature=words, meter=meter.name)
+                out.report(UNSUPPORTED, at=at, target=backend.name, feature=words, user=f"meter `{meter.name}`")
 
 
 def expressions(meter: Meter) -> Iterator[tuple[Expr, Place | None]]:

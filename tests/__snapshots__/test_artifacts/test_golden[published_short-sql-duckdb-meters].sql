@@ -6,7 +6,7 @@ WITH "located" AS (
   SELECT
     EPOCH_US("at") AS "meterspec_time",
     "customer_id",
-    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "total_1",
+    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS BIGINT) AS "total_1",
     1 AS "events_1"
   FROM "tokens_events"
 ), "on_grid" AS (
@@ -61,7 +61,7 @@ WITH "located" AS (
     EPOCH_US("at") AS "meterspec_time",
     "customer_id",
     "event_id" AS "meterspec_id",
-    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS HUGEINT) AS "total_1",
+    CAST(CAST("qty" AS DECIMAL(38, 9)) * 1000000000 AS BIGINT) AS "total_1",
     1 AS "events_1"
   FROM "compute_events"
 ), "on_grid" AS (

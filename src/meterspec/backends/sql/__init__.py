@@ -11,10 +11,10 @@ from pathlib import PurePosixPath
 
 from sqlglot import exp
 
-from meterspec.backends.base import Artifact, Backend, unsupported
+from meterspec.backends.base import UNSUPPORTED, Artifact, Backend, unsupported
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
-from meterspec.backends.sql.dialects import DIALECTS, Dialect
+from meterspec.backends.sql.dialects import DIALECTS, WIDE, Dialect, TooLargeError
 from meterspec.backends.sql.expressions import Lowering
 from meterspec.backends.sql.families import events_views, family_views
 from meterspec.backends.sql.invoices import INVOICE_LINES, INVOICES, check_prices, invoice_views, parts
@@ -97,7 +97,10 @@ def backend(dialect: str, grain: CalendarUnit | None = None) -> Backend:
 
 def check(program: Program, meters: Sequence[Meter], dialect: str, out: Diagnostics) -> None:
     """Reports what a dialect cannot express of the meters and their families: MS600, or MS601 for a name."""
+    known = len(out)
     unsupported(backend(dialect), meters, out)
+    if DIALECTS[dialect].widest < WIDE and len(out) == known:
+        _check_widths(program, meters, DIALECTS[dialect], out)
     families = {family.name: family for meter in meters for family in program.families_of(meter)}
     named = [(f"family `{one.name}`", one.origin, (one.checked, one.rejects, *one.raw)) for one in families.values()]
     named += [(f"meter `{meter.name}`", meter.origin, (meter.sql_name,)) for meter in meters]
@@ -113,12 +116,41 @@ def check_name(name: str, what: str, at: Place | None, dialect: str, out: Diagno
         out.report(LONG_NAME, at=place, what=what, target=f"sql/{dialect}", name=name, most=longest)
 
 
+def _check_widths(program: Program, meters: Sequence[Meter], dialect: Dialect, out: Diagnostics) -> None:
+    """Reports MS600 for what may need whole numbers wider than those of the dialect.
+
+    Compiling it is what finds out, so what passes here compiles.
+    """
+    wide = set()
+    for family in program.families:
+        for field in family.fields:
+            if field.type is FieldType.DECIMAL and 10**field.precision - 1 > dialect.widest:
+                wide.add(family.name)
+                feature, user = f"a decimal of {field.precision} digits", f"`{field.name}` of family `{family.name}`"
+                out.report(UNSUPPORTED, at=field.origin, target=f"sql/{dialect.name}", feature=feature, user=user)
+    hint = "give its fields a closer `min` and `max`, or its family fewer `max_events`"
+    for meter in meters:
+        at = meter.origin
+        if at is not None and meter.aggregate is not None:
+            at = at / "aggregate" / ("fn" if meter.aggregate.value is None else "value")
+        if any(family.name in wide for family in program.families_of(meter)):
+            continue
+        try:
+            passes = scans(program, parts_of(program, [meter]))
+            for scan in passes:
+                scan_view(program, scan, dialect)
+            meter_view(program, meter, passes, dialect)
+        except TooLargeError as error:
+            user = f"meter `{meter.name}`"
+            out.report(UNSUPPORTED, at=at, hint=hint, target=f"sql/{dialect.name}", feature=error, user=user)
+
+
 def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Iterator[Artifact]:
     folder = PurePosixPath("sql") / dialect.name
     yield Artifact(folder / "inputs.sql", _inputs(program, dialect))
     families = [view for family in program.families for view in family_views(family, dialect)]
     yield Artifact(folder / "families.sql", script("Events: typed, checked, each id once.", families, dialect))
-    billed = [meter for meter in program.meters if meter.price is not None]
+    billed = _billed(program, dialect)
     rated = [part.meter for meter in billed for part in parts(program, meter)]
     passes = scans(program, [*program.meters, *rated], grain=grain)
     if grain is not None:
@@ -138,14 +170,22 @@ def _emit(program: Program, dialect: Dialect, grain: CalendarUnit | None) -> Ite
         yield Artifact(folder / "invoices.sql", script(words, views, dialect))
 
 
+def _billed(program: Program, dialect: Dialect) -> list[Meter]:
+    """The meters that have invoices: amounts are decimals, so there are none where there is no type of decimals."""
+    return [meter for meter in program.meters if meter.price is not None and dialect.has_decimals]
+
+
 def script(title: str, views: Sequence[View], dialect: Dialect, tables: Sequence[dict[str, str]] = ()) -> str:
     """A script that creates tables, each as `supplied` gives it, and then views."""
     statements = list(tables)
     for view in views:
         select = dialect.adapted(view.select)
         name = b.table(dialect.relation((view.name,)))
-        create = exp.Create(this=name, kind="VIEW", replace=True, expression=select)
-        statements.append(_statement(view.comment, create, dialect))
+        create = exp.Create(this=name, kind="VIEW", replace=dialect.replaces_views, expression=select)
+        statement = _statement(view.comment, create, dialect)
+        if not dialect.replaces_views:
+            statement["sql"] = f"DROP VIEW IF EXISTS {b.printed(name, dialect.printer)};\n{statement['sql']}"
+        statements.append(statement)
     return render("sql/script.sql.j2", title=title, statements=statements)
 
 
@@ -167,7 +207,7 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         (family.raw, _raw_columns(family, dialect), f"The raw rows of `{family.name}`.") for family in program.families
     ]
     instant = dialect.types[FieldType.TIMESTAMP]
-    billed = any(meter.price is not None for meter in program.meters)
+    billed = bool(_billed(program, dialect))
     if billed or any(needs_cycles(meter) for meter in program.meters):
         columns = [
             ("customer_id", dialect.types[FieldType.STRING]),

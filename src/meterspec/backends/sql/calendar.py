@@ -154,7 +154,7 @@ class Calendar:
             before = change.offset
         if zone.rule is not None:
             pieces.append((first_instant(zone.rule_year), self._ruled(micros, zone.rule, local=False)))
-        return piecewise(micros, pieces)
+        return self.piecewise(micros, pieces)
 
     def from_local(self, local: exp.Expr, zone: Zone) -> exp.Expr:
         """The instant at which a zone's clock shows a date and time, given as microseconds as if it were UTC.
@@ -174,7 +174,24 @@ class Calendar:
         if zone.rule is not None:
             ahead = self._ruled(local, zone.rule, local=True)
             pieces.append((first_instant(zone.rule_year), b.binary(exp.Sub, local.copy(), ahead)))
-        return piecewise(local, pieces)
+        return self.piecewise(local, pieces)
+
+    def piecewise(self, at: exp.Expr, pieces: Sequence[tuple[int | None, exp.Expr]]) -> exp.Expr:
+        """The last piece that begins by `at`; the first has no beginning, the others ascend.
+
+        It is found by halving, or from the last one back where an engine takes no such depth.
+        """
+        (_, first), *others = pieces
+        if not others:
+            return first.copy()
+        if self.dialect.is_shallow:
+            found = [(b.binary(exp.GTE, at.copy(), b.number(begin or 0)), node.copy()) for begin, node in others]
+            return b.case(reversed(found), first.copy())
+        middle = len(pieces) // 2
+        bound = pieces[middle][0]
+        assert bound is not None
+        below = b.binary(exp.LT, at.copy(), b.number(bound))
+        return b.case([(below, self.piecewise(at, pieces[:middle]))], self.piecewise(at, pieces[middle:]))
 
     def _ruled(self, at: exp.Expr, rule: Rule, *, local: bool) -> exp.Expr:
         """The offset by the rule that a zone follows for ever, at an instant or by what the local clock shows."""
@@ -209,19 +226,6 @@ class Calendar:
 def first_instant(year: int) -> int:
     """The first instant of a year in UTC."""
     return first_of_month(year, 1) * DAY
-
-
-def piecewise(at: exp.Expr, pieces: Sequence[tuple[int | None, exp.Expr]]) -> exp.Expr:
-    """The last piece that begins by `at`, found by halving; the first has no beginning, the others ascend."""
-    if len(pieces) == 1:
-        return pieces[0][1].copy()
-    middle = len(pieces) // 2
-    bound = pieces[middle][0]
-    assert bound is not None
-    return b.case(
-        [(b.binary(exp.LT, at.copy(), b.number(bound)), piecewise(at, pieces[:middle]))],
-        piecewise(at, pieces[middle:]),
-    )
 
 
 class Grid:
@@ -325,7 +329,7 @@ class LocalClock(Grid):
         self._pieces = list(_counted(length, zone))
 
     def coordinate(self, micros: exp.Expr) -> exp.Expr:
-        ahead = piecewise(micros, [(at, b.number(shift)) for at, _, shift in self._pieces])
+        ahead = self.calendar.piecewise(micros, [(at, b.number(shift)) for at, _, shift in self._pieces])
         return self.calendar.div(b.add(micros.copy(), ahead), self._length)
 
     def instant(self, begins: exp.Expr) -> exp.Expr:
@@ -336,7 +340,7 @@ class LocalClock(Grid):
                 pieces += [(number, b.number(at)), (number + 1, linear)]
             else:
                 pieces.append((number, linear))
-        return piecewise(begins, pieces)
+        return self.calendar.piecewise(begins, pieces)
 
     def begins(self, number: exp.Expr) -> exp.Expr:
         return number

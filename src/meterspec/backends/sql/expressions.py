@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import ceil
 from typing import assert_never
 
 from sqlglot import exp
@@ -267,7 +268,7 @@ class Lowering:
         variable = self._environment[name]
         assert variable.low is not None and variable.high is not None
         unit = Fraction(10**variable.scale)
-        return int(max(abs(Fraction(variable.low)), abs(Fraction(variable.high))) * unit) + 1
+        return ceil(max(abs(Fraction(variable.low)), abs(Fraction(variable.high))) * unit)
 
     def _divide(
         self,

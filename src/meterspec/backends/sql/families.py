@@ -116,6 +116,13 @@ def _typed_reading(field: Field, dialect: Dialect) -> Reading:
     """Reads a field from a raw table whose columns have the types of `inputs.sql`."""
     node = b.column(field.name)
     faults = missing(field, node)
+    wrong = dialect.wrong_type(field, node)
+    if wrong is not None:
+        faults.append((wrong, not_a(field)))
+    if field.type is FieldType.DECIMAL and not dialect.has_decimals:
+        value, not_plain, beyond, finer = dialect.reads_decimal(node, field.precision, field.scale)
+        digits = [(not_plain, not_a(field)), (beyond, f"{field.name} out of range")]
+        return Reading(field, value, (*faults, *digits, (finer, f"{field.name} has more than {field.scale} decimals")))
     if field.type is FieldType.FLOAT:
         value, float_faults = float_reading(field, node, dialect)
         return Reading(field, value, (*faults, *float_faults))
@@ -142,7 +149,7 @@ def _bound_faults(field: Field, dialect: Dialect) -> list[tuple[exp.Expr, str]]:
         step = Fraction(bound) * 10**field.scale
         whole = ceil(step) if up else floor(step)
         limit = dialect.constant(whole)
-        if field.type is FieldType.DECIMAL:
+        if field.type is FieldType.DECIMAL and dialect.has_decimals:
             decimal = dialect.decimal_type(field.precision, field.scale)
             limit = b.cast(b.text(f"{Decimal(f'{whole}E-{field.scale}'):f}"), decimal)
         faults.append((b.binary(kind, node.copy(), limit), f"{field.name} {word} {bound:f}"))
@@ -153,9 +160,13 @@ def _bound_faults(field: Field, dialect: Dialect) -> list[tuple[exp.Expr, str]]:
 
 
 def _shown(field: Field, dialect: Dialect) -> exp.Expr:
-    """A read value as people see it: a float is a decimal from here on."""
+    """A read value as people see it: a float is a decimal from here on, and decimals may be texts."""
     node = b.column(field.name)
-    return dialect.decimal(node, field.scale, precision=18) if field.type is FieldType.FLOAT else node
+    if field.type is FieldType.FLOAT:
+        return dialect.decimal(node, field.scale, precision=18)
+    if field.type is FieldType.DECIMAL and not dialect.has_decimals:
+        return dialect.decimal(node, field.scale, precision=field.precision)
+    return node
 
 
 def _events(family: Family, dialect: Dialect) -> exp.Select:
@@ -175,4 +186,6 @@ def _events(family: Family, dialect: Dialect) -> exp.Select:
 
 def _ordered(field: Field, dialect: Dialect) -> exp.Expr:
     node = b.column(field.name)
+    if field.type in {FieldType.DECIMAL, FieldType.FLOAT} and not dialect.has_decimals:
+        return dialect.unscaled(node, field.precision or 18, field.scale)
     return dialect.by_code_point(node) if field.type is FieldType.STRING else node

@@ -12,8 +12,8 @@ from sqlglot import exp
 from meterspec import exact
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
-from meterspec.backends.sql.dialects import WIDE, Dialect
-from meterspec.backends.sql.scans import Scan
+from meterspec.backends.sql.dialects import WIDE, Dialect, Division, TooLargeError
+from meterspec.backends.sql.scans import Scan, greatest_total
 from meterspec.ir import CalendarUnit, Function, Meter, Program, RatioSource, Rounding, variables
 
 __all__ = ["PER", "Quantity", "meter_view", "quantity_of", "whole_quantity"]
@@ -43,7 +43,10 @@ class _Number:
 
     ratio: Fraction
     total: exp.Expr
+    most: int
+    """The greatest magnitude of the total."""
     by: exp.Expr | None
+    most_by: int
     may_be_negative: bool
 
 
@@ -90,18 +93,22 @@ def _number(
     assert meter.aggregate is not None
     function = meter.aggregate.function
     counted = b.column(events or scan.events(meter))
+    families = program.families_of(meter)
+    most = greatest_total(meter, families, scan.window)
     if function is Function.COUNT:
-        return _Number(Fraction(1), dialect.wide(counted), None, may_be_negative=False)
+        return _Number(Fraction(1), dialect.wide(counted), most, None, 1, may_be_negative=False)
     column = dialect.wide(b.column(total or scan.total(meter)))
     if function is Function.UNIQUE:
-        return _Number(Fraction(1), column, None, may_be_negative=False)
+        return _Number(Fraction(1), column, most, None, 1, may_be_negative=False)
     assert meter.aggregate.value is not None
-    value = exact.scaled(meter.aggregate.value, variables(program.families_of(meter)))
+    value = exact.scaled(meter.aggregate.value, variables(families))
     ratio = value.ratio
     if meter.aggregate.per is not None:
         ratio /= PER[meter.aggregate.per]
-    by = dialect.wide(counted) if function is Function.AVG else None
-    return _Number(ratio, column, by, value.whole.bounds.low < 0)
+    negative = value.whole.bounds.low < 0
+    if function is Function.AVG:
+        return _Number(ratio, column, most, dialect.wide(counted), max(one.max_events for one in families), negative)
+    return _Number(ratio, column, most, None, 1, negative)
 
 
 # Ratios ---------------------------------------------------------------------------------------------------------
@@ -158,6 +165,9 @@ def _side(
 
 def _divided(one: _Number, two: _Number, above: Meter, below: Meter, dialect: Dialect) -> _Number:
     """The quotient of two numbers: the sign goes to the dividend, and a divisor of zero is null."""
+    most, most_by = one.most * two.most_by, two.most * one.most_by
+    if max(most, most_by) > dialect.widest:
+        raise TooLargeError("a ratio of totals of more than 64 bits")
     total = _or_zero(one.total, above, dialect)
     if two.by is not None:
         total = b.multiply(total, two.by)
@@ -169,7 +179,8 @@ def _divided(one: _Number, two: _Number, above: Meter, below: Meter, dialect: Di
     by: exp.Expr = exp.Nullif(this=divisor, expression=b.number(0))
     if one.by is not None:
         by = b.multiply(by, one.by)
-    return _Number(one.ratio / two.ratio, total, by, one.may_be_negative or two.may_be_negative)
+    may_be_negative = one.may_be_negative or two.may_be_negative
+    return _Number(one.ratio / two.ratio, total, most, by, most_by, may_be_negative)
 
 
 def _or_zero(total: exp.Expr, meter: Meter, dialect: Dialect) -> exp.Expr:
@@ -186,11 +197,23 @@ def _or_zero(total: exp.Expr, meter: Meter, dialect: Dialect) -> exp.Expr:
 
 def whole_quantity(meter: Meter, ratio: Fraction, total: exp.Expr, dialect: Dialect, *, signed: bool) -> exp.Expr:
     """`ratio` times a total of the wide type, rounded once as the meter says: a whole number of 10^-precision."""
-    return _rounded_whole(_Number(ratio, total, None, signed), meter, dialect)
+    return _rounded_whole(_Number(ratio, total, WIDE, None, 1, signed), meter, dialect)
 
 
 def _rounded(number: _Number, meter: Meter, dialect: Dialect) -> exp.Expr:
     """The number as a decimal of the meter's precision, rounded once."""
+    factor, divisor = exact.rounding(number.ratio, meter.precision)
+    division = Division(
+        total=number.total,
+        most=number.most,
+        by=number.by,
+        most_by=number.most_by,
+        factor=factor,
+        divisor=divisor,
+        may_be_negative=number.may_be_negative,
+    )
+    if (own := dialect.rounded(division, meter.precision, meter.rounding)) is not None:
+        return own
     return dialect.decimal(_rounded_whole(number, meter, dialect), meter.precision)
 
 

@@ -19,7 +19,7 @@ from meterspec import exact
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.build import View
 from meterspec.backends.sql.calendar import Calendar, Fixed, Grid, grid_of
-from meterspec.backends.sql.dialects import NARROW, WIDE, Dialect
+from meterspec.backends.sql.dialects import NARROW, Dialect, TooLargeError
 from meterspec.backends.sql.expressions import Lowering
 from meterspec.cel.tree import Expr
 from meterspec.ir import (
@@ -48,6 +48,7 @@ __all__ = [
     "Scan",
     "Scanner",
     "Stages",
+    "greatest_total",
     "needs_as_of",
     "needs_cycles",
     "parts_of",
@@ -219,6 +220,54 @@ def _function(meter: Meter) -> Function:
     return meter.aggregate.function
 
 
+_LONGEST = {
+    CalendarUnit.MINUTE: 7200,
+    CalendarUnit.HOUR: 7200,
+    CalendarUnit.DAY: 2 * 86_400,
+    CalendarUnit.WEEK: 8 * 86_400,
+    CalendarUnit.MONTH: 32 * 86_400,
+    CalendarUnit.QUARTER: 93 * 86_400,
+    CalendarUnit.YEAR: 367 * 86_400,
+}
+"""Seconds that no window of a unit is longer than, in any zone."""
+_YEARS_1_TO_9999 = 9999 * 366 * 86_400
+
+
+def _longest(window: Window | Between) -> int:
+    """Microseconds that no window of the kind is longer than."""
+    match window:
+        case Between(start, end):
+            return end - start
+        case CalendarWindow(unit):
+            return _LONGEST[unit] * _SECOND
+        case Tumbling(seconds):
+            return seconds * _SECOND
+        case Rolling(seconds=int(seconds)):
+            return seconds * _SECOND
+        case Rolling(months=int(months)):
+            return (31 * months + 3) * 86_400 * _SECOND
+        case _:
+            return _YEARS_1_TO_9999 * _SECOND
+
+
+def greatest_total(meter: Meter, families: Sequence[Family], window: Window | Between) -> int:
+    """The greatest magnitude of a meter's total in any such window, as the whole number that its scan adds up."""
+    assert meter.aggregate is not None
+    events = max(family.max_events for family in families)
+    function = meter.aggregate.function
+    if function in {Function.COUNT, Function.UNIQUE}:
+        return events
+    assert meter.aggregate.value is not None
+    each = exact.scaled(meter.aggregate.value, variables(tuple(families))).whole.bounds.magnitude
+    match function:
+        case Function.SUM | Function.AVG:
+            return each * events
+        case Function.TIME_WEIGHTED:
+            return each * _longest(window)
+        case _:
+            return each
+
+
 def scan_view(program: Program, scan: Scan, dialect: Dialect, *, fill: bool = False) -> View:
     """The wide view of a scan. With `fill`, windows in which a group has no event have a row as well."""
     words = ", ".join(f"`{meter.name}`" for meter in scan.meters)
@@ -269,11 +318,12 @@ class Stages:
 
     def _more(self, name: str, source: str, *columns: exp.Expr) -> str:
         """A stage with all columns of another, and further ones."""
-        return self._stage(name, exp.select(exp.Star(), *columns).from_(b.table(source)))
+        return self._stage(name, exp.select(exp.Star(), *columns).from_(b.table(source), copy=False))
 
     def _only(self, name: str, source: str, *conditions: exp.Expr) -> str:
         """A stage of the rows of another for which all conditions hold."""
-        return self._stage(name, exp.select(exp.Star()).from_(b.table(source)).where(b.all_of(conditions)))
+        select = exp.select(exp.Star()).from_(b.table(source), copy=False)
+        return self._stage(name, select.where(b.all_of(conditions), copy=False))
 
     def _before_as_of(self, source: str, *, newest: bool = False, at: str = _TIME) -> str:
         """A stage with the as-of instant in microseconds as a further column, and only the rows before it.
@@ -288,7 +338,8 @@ class Stages:
 
     def _finished(self, select: exp.Select) -> exp.Select:
         for name, query in self.stages.items():
-            select = select.with_(b.identifier(name), as_=query, copy=False)
+            first = self.dialect.materializes(query) or None
+            select = select.with_(b.identifier(name), as_=query, materialized=first, copy=False)
         return select
 
 
@@ -319,7 +370,7 @@ class Scanner(Stages):
             keys = [_START, _END]
         grouped = [*keys, *self.groups]
         aggregates = self._aggregates(merge=self.scan.grain is not None)
-        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed))
+        select = exp.select(*map(b.column, grouped), *aggregates).from_(b.table(placed), copy=False)
         totals = self._stage("totals", select.group_by(*map(b.column, grouped)))
         if keys == [_WINDOW]:
             totals = self._bounds_of(totals, self._grid())
@@ -410,17 +461,18 @@ class Scanner(Stages):
         for meter in self.scan.meters:
             total, events = self.scan.total(meter), self.scan.events(meter)
             if _function(meter) is not Function.COUNT and total not in found:
-                found[total] = self._total(meter)
+                found[total] = self._total(meter, merge)
             if events not in found:
                 counted = self.dialect.total(b.column(events), NARROW) if merge else exp.Count(this=b.column(events))
                 found[events] = counted
         return [b.named(node, name) for name, node in found.items()]
 
-    def _total(self, meter: Meter) -> exp.Expr:
+    def _total(self, meter: Meter, merge: bool) -> exp.Expr:
         function, value = _function(meter), b.column(self.scan.total(meter))
         match function:
             case Function.SUM | Function.AVG:
-                return self.dialect.total(value, self._most(meter))
+                add_up = self.dialect.merged if merge else self.dialect.total
+                return add_up(value, greatest_total(meter, self.families, self.scan.window))
             case Function.MIN:
                 return exp.Min(this=value)
             case Function.MAX:
@@ -435,12 +487,6 @@ class Scanner(Stages):
                 raise ValueError(function)
             case _:
                 assert_never(function)
-
-    def _most(self, meter: Meter) -> int:
-        """The greatest magnitude of a sum of the meter's values."""
-        assert meter.aggregate is not None and meter.aggregate.value is not None
-        number = exact.scaled(meter.aggregate.value, self.environment)
-        return number.whole.bounds.magnitude * max(family.max_events for family in self.families)
 
     def _order(self) -> list[exp.Expr]:
         return [b.column(name) for name in self._order_columns]
@@ -595,6 +641,9 @@ class Scanner(Stages):
         """Each value times how long it holds inside each window, in microseconds, and the events in the window."""
         (meter,) = self.scan.meters
         total, events = self.scan.total(meter), self.scan.events(meter)
+        most = greatest_total(meter, self.families, self.scan.window)
+        if most > self.dialect.widest:
+            raise TooLargeError("a value times the microseconds that it holds for, of more than 64 bits")
         before = self._before_as_of(located, newest=True)
         kept = self._only("kept", before, b.not_null(b.column(events)))
         valued = self._only("valued", kept, b.not_null(b.column(total)))
@@ -612,7 +661,7 @@ class Scanner(Stages):
         union = self._stage("parts", _union(parts))
         grouped = [_START, _END, *self.groups]
         sums = [
-            b.named(self.dialect.total(b.column(total), WIDE), total),
+            b.named(self.dialect.total(b.column(total), most), total),
             b.named(self.dialect.total(b.column(events), NARROW), events),
         ]
         select = exp.select(*map(b.column, grouped), *sums).from_(b.table(union))

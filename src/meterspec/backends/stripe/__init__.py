@@ -70,12 +70,14 @@ def check_export(program: Program, dialect: str, out: Diagnostics) -> None:
 
 
 def emit_export(program: Program, dialects: Sequence[str], usage: Usage = Usage.EVENT) -> Iterator[Artifact]:
-    """`stripe/usage_export/<dialect>.sql`, where a meter has usage to send."""
+    """`stripe/usage_export/<dialect>.sql`, where a meter has usage to send and the engine has decimals and a hash."""
+    from meterspec.backends.sql import DIALECTS  # noqa: PLC0415
     from meterspec.backends.stripe.usage import export  # noqa: PLC0415
 
     meters = _exported(program)
     for dialect in dialects if meters else ():
-        yield export(program, meters, dialect, usage)
+        if DIALECTS[dialect].has_decimals:
+            yield export(program, meters, dialect, usage)
 
 
 def _exported(program: Program) -> tuple[Meter, ...]:

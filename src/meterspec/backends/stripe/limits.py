@@ -286,7 +286,9 @@ def _check_meter(meter: Meter, out: Diagnostics) -> None:
     for feature, at in needs(meter):
         if feature not in SUPPORTS:
             hint = 'write `window = "billing_cycle"`' if feature is Feature.TIME_ZONE else _ELSEWHERE
-            out.report(UNSUPPORTED, at=at, hint=hint, target="stripe", feature=feature.value, meter=meter.name)
+            out.report(
+                UNSUPPORTED, at=at, hint=hint, target="stripe", feature=feature.value, user=f"meter `{meter.name}`"
+            )
         elif (feature is Feature.RATIO or feature.value in Function.__members__) and feature not in _FORMULAS:
             hint = "send its usage until the period has ended: `stripe/usage_export`"
             out.report(RUNNING, at=at, hint=hint, feature=feature.value, meter=meter.name)
@@ -299,7 +301,7 @@ def _check_meter(meter: Meter, out: Diagnostics) -> None:
     if function not in _ADDED_UP and len(meter.group_by) > 1:
         hint, place = "group by the customer alone", at and at / "group_by"
         words = f"{'a ratio' if function is None else function.value} by more than the customer"
-        out.report(UNSUPPORTED, at=place, hint=hint, target="stripe", feature=words, meter=meter.name)
+        out.report(UNSUPPORTED, at=place, hint=hint, target="stripe", feature=words, user=f"meter `{meter.name}`")
 
 
 def _check_caps(meter: Meter, price: Price, out: Diagnostics) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from sqlglot import exp
@@ -16,9 +17,9 @@ from sqlglot import exp
 from meterspec.backends.base import Feature
 from meterspec.backends.sql import build as b
 from meterspec.cel.tree import Call
-from meterspec.ir import Field, FieldType
+from meterspec.ir import Field, FieldType, Rounding
 
-__all__ = ["NARROW", "WIDE", "Dialect", "is_long_step"]
+__all__ = ["NARROW", "WIDE", "Dialect", "Division", "TooLargeError", "is_long_step"]
 
 NARROW = 2**63 - 1
 """The greatest whole number of a 64-bit integer."""
@@ -26,6 +27,25 @@ WIDE = 10**38 - 1
 """The greatest whole number that any step of a view reaches: the checker refuses what could need more digits."""
 _LONG = 40
 """The nodes of an expression that is too long to stand for a column wherever it is named."""
+
+
+class TooLargeError(Exception):
+    """What an engine has no exact numbers for, in words; raised only where `Dialect.widest` is less than `WIDE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """A quantity before it is rounded, as a whole number of its last decimal: `factor * total / (divisor * by)`."""
+
+    total: exp.Expr
+    most: int
+    """The greatest magnitude of the total."""
+    by: exp.Expr | None
+    most_by: int
+    """The greatest number that `by` can be; 1 where there is none."""
+    factor: int
+    divisor: int
+    may_be_negative: bool
 
 
 class Dialect(ABC):
@@ -39,6 +59,8 @@ class Dialect(ABC):
     """The type of 64-bit whole numbers."""
     broad: ClassVar[str]
     """The type that holds whole numbers up to `WIDE`."""
+    widest: ClassVar[int] = WIDE
+    """The greatest whole number that is exact there; a meter that may need a greater one is refused."""
     types: ClassVar[Mapping[FieldType, str]]
     """The type of a raw column of each kind; DECIMAL stands for `DECIMAL(precision, scale)`."""
     supports: ClassVar[frozenset[Feature]] = frozenset(Feature) - {Feature.UNEVEN_CLOCK}
@@ -48,6 +70,13 @@ class Dialect(ABC):
     """Whether a product of doubles that is beyond their range is an error, and not infinite."""
     executed: ClassVar[bool] = True
     """Whether the tests execute what is compiled for it; if not, it rests on the engine's documentation."""
+    has_decimals: ClassVar[bool] = True
+    """Whether it has a type of exact decimals. If not, they are text, with as many digits after the point as their
+    scale has, and nothing is written that computes with quantities: no invoices, and no usage export."""
+    replaces_views: ClassVar[bool] = True
+    """Whether it knows CREATE OR REPLACE VIEW; if not, a view is dropped first."""
+    is_shallow: ClassVar[bool] = False
+    """Whether its parser takes only a few dozen expressions in one another."""
     longest_name: ClassVar[int] = 128
     """The most bytes that a name may have."""
     longest_statement: ClassVar[int] = 10**9
@@ -78,6 +107,10 @@ class Dialect(ABC):
     def decimal_type(self, precision: int, scale: int) -> str:
         """The type of decimals of that many digits, and digits after the point."""
         return f"DECIMAL({precision}, {scale})"
+
+    def wrong_type(self, field: Field, node: exp.Expr) -> exp.Expr | None:
+        """Whether a raw value is not one of its field's type; None where the type of the column sees to that."""
+        return None
 
     # Whole numbers ----------------------------------------------------------------------------------------------
 
@@ -112,6 +145,14 @@ class Dialect(ABC):
         """The sum of whole numbers, none counted for null; `magnitude` bounds every partial sum."""
         return exp.Sum(this=node)
 
+    def merged(self, node: exp.Expr, magnitude: int) -> exp.Expr:
+        """The sum of totals, none counted for null."""
+        return self.total(node, magnitude)
+
+    def rounded(self, division: Division, precision: int, rounding: Rounding) -> exp.Expr | None:
+        """A quantity of so many decimals by arithmetic of its own; None where that of the wide type will do."""
+        return None
+
     # Numbers of events ------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -124,6 +165,16 @@ class Dialect(ABC):
 
         `precision` is how many digits the values have; up to 18 the result is of the narrow type, else the wide one.
         """
+
+    def reads_decimal(
+        self, node: exp.Expr, precision: int, scale: int
+    ) -> tuple[exp.Expr, exp.Expr, exp.Expr, exp.Expr]:
+        """A plain text as a decimal times 10^scale, where there is no type of decimals.
+
+        After that whether it is no plain decimal, whether it has too many digits before the point, and whether it has
+        too many after it, zeros at its ends not counted; what comes after a condition that holds does not count.
+        """
+        raise NotImplementedError
 
     def reads_double(self, node: exp.Expr, scale: int) -> tuple[exp.Expr, exp.Expr]:
         """floor(x * 10^scale + 0.5) in IEEE double arithmetic as a narrow whole number, and whether it is out of range.
@@ -219,6 +270,10 @@ class Dialect(ABC):
         An optimizer that puts expressions in the place of the columns makes a view grow exponentially.
         """
         return query
+
+    def materializes(self, query: exp.Query) -> bool:
+        """Whether a stage has to be marked as one that is computed before those that name it."""
+        return False
 
     # Values -----------------------------------------------------------------------------------------------------
 
