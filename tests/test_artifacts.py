@@ -15,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from meterspec.backends.base import Artifact
 from meterspec.diagnostics import Diagnostics
-from meterspec.pipeline import compile_program, load
+from meterspec.pipeline import TARGETS, compile_program, load
 from meterspec.project import SpecFile
 from tests.conftest import FIXTURES, ROOT
 
@@ -24,6 +24,10 @@ SPECS = [
     FIXTURES / "valid" / "published_short.toml",
     ROOT / "examples" / "llm-inference" / "meterspec.toml",
 ]
+
+
+REPORT = ROOT / "examples" / "carbon-report" / "meterspec.toml"
+"""The one whose evidence is a golden file; that of the others would only repeat their digests."""
 
 
 def artifacts(spec: Path, targets: tuple[str, ...] = ("sql", "stripe")) -> list[Artifact]:
@@ -44,6 +48,9 @@ def cases() -> Iterator[tuple[str, Artifact]]:
     for spec in SPECS:
         for artifact in artifacts(spec):
             yield f"{name_of(spec)}-{str(artifact.path).replace('/', '-')}", artifact
+    for artifact in artifacts(REPORT, TARGETS):
+        if artifact.path.parent.name == "compliance":
+            yield f"{name_of(REPORT)}-{str(artifact.path).replace('/', '-')}", artifact
 
 
 CASES = list(cases())
@@ -58,10 +65,30 @@ class Json(Sql):
     file_extension = "json"
 
 
-@pytest.mark.parametrize(("name", "artifact"), CASES, ids=[name.rpartition(".")[0] for name, _ in CASES])
+class Lines(Sql):
+    file_extension = "ndjson"
+
+
+class Markdown(Sql):
+    file_extension = "md"
+
+
+class Html(Sql):
+    file_extension = "html"
+
+
+class Toml(Sql):
+    file_extension = "toml"
+
+
+KINDS = {kind.file_extension: kind for kind in (Sql, Json, Lines, Markdown, Html, Toml)}
+
+
+@pytest.mark.parametrize(
+    ("name", "artifact"), CASES, ids=[name.removesuffix(".sql").removesuffix(".json") for name, _ in CASES]
+)
 def test_golden(name: str, artifact: Artifact, snapshot: SnapshotAssertion) -> None:
-    kind = Sql if name.endswith(".sql") else Json
-    assert artifact.text == snapshot(extension_class=kind)
+    assert artifact.text == snapshot(extension_class=KINDS[name.rpartition(".")[2]])
 
 
 @pytest.mark.parametrize(("name", "artifact"), [case for case in CASES if case[0].endswith(".json")])

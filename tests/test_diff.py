@@ -70,10 +70,22 @@ CALLS = ir.Family(
         ir.Field(
             name="bytes", type=ir.FieldType.INTEGER, required=True, unit="By", minimum=Decimal(0), maximum=Decimal(99)
         ),
-        ir.Field(name="cost", type=ir.FieldType.DECIMAL, precision=18, scale=9),
+        ir.Field(
+            name="cost",
+            type=ir.FieldType.DECIMAL,
+            precision=18,
+            scale=9,
+            statements=(ir.Statement(name="factor.source", value="IEA"),),
+        ),
         ir.Field(name="heat", type=ir.FieldType.FLOAT, scale=6),
     ),
-    compliance=ir.Compliance(jurisdiction=("eu", "eu_restricted"), audit_retention_years=7, risk_class="limited"),
+    compliance=ir.Compliance(
+        jurisdiction=("eu", "eu_restricted"),
+        audit_retention_years=7,
+        risk_class="limited",
+        storage=("DE", "FR"),
+        statements=(ir.Statement(name="event_log", value="immutable"), ir.Statement(name="hot_months", value=3)),
+    ),
 )
 JOBS = ir.Family(
     name="job.run",
@@ -148,7 +160,12 @@ SHARE = ir.Meter(
     aggregate=None,
     window=ir.Rolling(seconds=2_592_000, every=ir.CalendarUnit.DAY),
 )
-SAMPLE = ir.Program(families=(CALLS, JOBS), meters=(TRAFFIC, HITS, SHARE))
+SAMPLE = ir.Program(
+    families=(CALLS, JOBS),
+    meters=(TRAFFIC, HITS, SHARE),
+    sinks=(ir.Sink(name="stripe", region="IE", transfer="adequacy", receives=("hits", "traffic")),),
+    statements=(ir.Statement(name="as_of", value="2026-06-30"),),
+)
 
 
 def with_meter(**fields: Any) -> ir.Program:
@@ -316,7 +333,7 @@ def test_breaking_changes_come_first_then_the_order_of_the_spec() -> None:
         description=None,
         price=replace(PRICE, base_fee=Decimal(1), tiers=tiers((10, "9"), (None, "9"))),
     )
-    after = ir.Program(families=(JOBS, calls), meters=(SHARE, traffic, replace(HITS, unit="1")))
+    after = replace(SAMPLE, families=(JOBS, calls), meters=(SHARE, traffic, replace(HITS, unit="1")))
     assert [(v.impact.value, v.subject, v.path) for v in diff(before, after)] == [
         ("breaking", "traffic", "billing.tiers[0].unit_amount"),
         ("breaking", "traffic", "billing.tiers[0].up_to"),
@@ -424,7 +441,7 @@ def test_the_order_of_what_has_no_order_is_no_change() -> None:
     )
     traffic = replace(TRAFFIC, compliance=replace(TRAFFIC.compliance, regulatory_regimes=("dora", "csrd")))
     hits = replace(HITS, source=ir.FamilySource(("job.run", "api.call")))
-    assert diff(SAMPLE, ir.Program(families=(JOBS, calls), meters=(SHARE, hits, traffic))) == []
+    assert diff(SAMPLE, replace(SAMPLE, families=(JOBS, calls), meters=(SHARE, hits, traffic))) == []
 
 
 @pytest.mark.parametrize(
@@ -478,7 +495,8 @@ def test_another_role_speaks_for_the_fields_that_follow_it() -> None:
 
 
 def test_a_rename_is_one_change_and_what_refers_to_it_follows() -> None:
-    after = ir.Program(
+    after = replace(
+        SAMPLE,
         families=(replace(CALLS, name="api.request", sql_name="api_request"), JOBS),
         meters=(
             replace(TRAFFIC, name="bytes", sql_name="bytes", source=ir.FamilySource(("api.request",))),
@@ -773,6 +791,8 @@ PARTS = "what it holds is judged field by field"
 NOT_JUDGED: dict[tuple[type, str], str] = {
     **{field: WHOLE for field in ir_fields() if field[0] in typing.get_args(ir.Window) + typing.get_args(ir.Source)},
     (ir.Field, "name"): "fields are matched by it: another name is a field gone and a field new",
+    (ir.Statement, "name"): "statements are matched by it: another name is one gone and one new",
+    (ir.Sink, "name"): "sinks are matched by it: another name is one gone and one new",
     (ir.Rate, "match"): "rates are matched by it: another match is a rate gone and a rate new",
     (ir.Family, "compliance"): PARTS,
     (ir.Meter, "compliance"): PARTS,

@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 from tests.corpus import check_text
 
 IN_A_SPEC = [rule for rule in rules() if rule.bad]
-OUTSIDE = re.compile(r"MS(0|6|7|44)|MS10[012]|MS118|MD")
-"""Rules about files, bytes, targets, events, usage and changes: no text of one spec can break them."""
+OUTSIDE = re.compile(r"MS(0|6|7|44|59)|MS10[012]|MS118|MD")
+"""Rules about files, bytes, targets, events, usage, changes and the organisation: no text of one spec breaks them."""
 
 
 def code_of(rule: Rule) -> str:

@@ -150,7 +150,10 @@ def test_a_key_has_its_type_and_limits(path: str, keywords: dict[str, object]) -
 
 def test_the_words_of_a_key_win_over_those_of_its_table() -> None:
     meter = LANGUAGE["properties"]["meters"]["items"]["properties"]
-    assert meter["compliance"]["description"] == "What tightens the family's obligations."
+    assert (
+        meter["compliance"]["description"]
+        == "What tightens the family's obligations, and what the number is reported as."
+    )
     assert LANGUAGE["properties"]["meters"]["items"]["description"] == "How events become a quantity."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from meterspec.backends.base import Artifact
 
 __all__ = ["Drift", "compare", "write", "write_file", "writing"]
+
+_SIGNATURE = "compliance/statement.dsse.json"
+"""The compiler's own file that no manifest lists: it is there where a key was given."""
 
 FOREIGN_FILES = Rule(
     code="MS010",
@@ -46,14 +49,14 @@ class Drift:
         return bool(self.missing or self.stale or self.orphan)
 
 
-def compare(artifacts: Sequence[Artifact], folder: Path) -> Drift:
-    """What is missing, stale or left over in a folder."""
+def compare(artifacts: Sequence[Artifact], folder: Path, besides: Collection[str] = ()) -> Drift:
+    """What is missing, stale or left over in a folder; files `besides` may be there."""
     wanted = {str(artifact.path): artifact.text.encode() for artifact in artifacts}
     there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
     return Drift(
         missing=tuple(sorted(wanted.keys() - there)),
         stale=tuple(sorted(path for path in wanted.keys() & there if (folder / path).read_bytes() != wanted[path])),
-        orphan=tuple(sorted(there - wanted.keys())),
+        orphan=tuple(sorted(there - wanted.keys() - {*besides})),
     )
 
 
@@ -133,6 +136,6 @@ def _written(folder: Path) -> set[str]:
     manifest = folder / "manifest.json"
     try:
         files = json.loads(manifest.read_bytes())["files"]
-        return {"manifest.json", *(str(file["path"]) for file in files)}
+        return {"manifest.json", _SIGNATURE, *(str(file["path"]) for file in files)}
     except (OSError, ValueError, KeyError, TypeError):
         return set()

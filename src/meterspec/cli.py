@@ -84,6 +84,11 @@ class DiffFormat(StrEnum):
     APPROVALS = "approvals"
 
 
+class Profile(StrEnum):
+    DEFAULT = "default"
+    STRICT = "strict"
+
+
 class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
@@ -107,6 +112,12 @@ Events = Annotated[
 From = Annotated[str | None, typer.Option("--from", metavar="INSTANT", help="Windows that begin here or later.")]
 To = Annotated[str | None, typer.Option("--to", metavar="INSTANT", help="Windows that begin before this.")]
 
+AsOfDay = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="DATE", help="The day whose rules obligations are judged by; the spec can state it."
+    ),
+]
 Cycles = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="The customers' billing cycles: customer_id, cycle_start, cycle_end."),
@@ -166,6 +177,10 @@ def validate(
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Repair what can only be meant one way.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; exit 1 and show what --fix would do.")] = False,
+    profile: Annotated[
+        Profile, typer.Option(help="With strict, gaps in what is stated about obligations are errors.")
+    ] = Profile.DEFAULT,
+    as_of: AsOfDay = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Findings only, no summary.")] = False,
 ) -> None:
     """Print every diagnostic of a spec."""
@@ -173,7 +188,7 @@ def validate(
 
     chosen = format.value if format else None
     rules = _split(select), _split(ignore)
-    guarded(specs.validate, paths or [], chosen, strict, quiet, *rules, fix, diff)
+    guarded(specs.validate, paths or [], chosen, strict, quiet, *rules, fix, diff, profile.value, as_of)
 
 
 @app.command(epilog=_examples("meterspec fmt", "meterspec fmt specs/ --check --diff"))
@@ -195,7 +210,7 @@ def compile_(
         str, typer.Option("--out", metavar="DIR", help="The folder that will hold the artefacts.")
     ] = "build",
     target: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="By commas: sql and stripe (as without it), terraform.")
+        str | None, typer.Option(metavar="NAMES", help="By commas: sql, stripe, compliance (as without it), terraform.")
     ] = None,
     dialect: Annotated[str, typer.Option(metavar="NAMES", help="SQL dialects, by commas.")] = "duckdb",
     rollup: Annotated[
@@ -206,6 +221,10 @@ def compile_(
         str | None,
         typer.Option("--from", metavar="BASE", help="Write the plan from this spec, or compiled folder, too."),
     ] = None,
+    as_of: AsOfDay = None,
+    sign: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Sign the statement about all artefacts: an Ed25519 key in PEM.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where DIR is out of date.")] = False,
 ) -> None:
     """Write every artefact, all or none."""
@@ -213,8 +232,8 @@ def compile_(
 
     targets = target.split(",") if target else list(TARGETS)
     grain = rollup.value if rollup is not None else None
-    usage = stripe_usage.value
-    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), check, grain, usage, base)
+    options = (check, grain, stripe_usage.value, base, as_of, sign)
+    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), *options)
 
 
 @app.command(epilog=_examples("meterspec plan", "meterspec plan specs/ --check --format json"))
@@ -296,12 +315,15 @@ def run(
         typer.Option("--max-rejects", metavar="N|P%", help="Exit with 1 where a family has more rejected rows."),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+    evidence: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write what was computed from what, for `meterspec verify`.")
+    ] = None,
 ) -> None:
     """Compute every meter on event files, or where the events are."""
     from meterspec.commands import counting  # noqa: PLC0415
 
     windows = (as_of, (start, end), between, fill)
-    options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads)
+    options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads, evidence)
     if engine is not Engine.DUCKDB:
         guarded(counting.run_on, paths or [], engine.value, dsn, events or [], meter or [], *windows, *options)
     guarded(counting.run, paths or [], events or [], meter or [], *windows, *options)
@@ -482,6 +504,20 @@ def diff(
     usage = changes.Usage(events=events or [], cycles=(cycles, cycle_anchor), begins=(start, end), as_of=as_of)
     options = (format.value if format else None, fail_on.value if fail_on else None, approvals, today, out)
     guarded(changes.diff, paths or [], base, usage, *options)
+
+
+@app.command(epilog=_examples("meterspec verify build", "meterspec verify build --key pub.pem --format json"))
+def verify(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="What `compile --out` or `run --evidence` wrote.")],
+    key: Annotated[
+        str | None, typer.Option(metavar="PUB", help="The public key that the build has to be signed by, in PEM.")
+    ] = None,
+    format: Annotated[TableFormat, typer.Option(help="How the outcome is printed.")] = TableFormat.TABLE,
+) -> None:
+    """Make a build or a run again from what it keeps, and compare."""
+    from meterspec.commands import verifying  # noqa: PLC0415
+
+    guarded(verifying.verify, folder, key, format.value)
 
 
 @app.command(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from meterspec.source import Place
 
@@ -75,6 +76,9 @@ class Diagnostic:
     related: tuple[tuple[Place, str], ...] = ()
     """Other places that explain the finding, each with a few words."""
     edits: tuple[Edit, ...] = ()
+    firm: bool = True
+    """False where it rests on what nobody has verified, or what is not in force yet: never more than a warning, unless
+    the project sets its level."""
 
     @property
     def code(self) -> str:
@@ -105,18 +109,21 @@ class Diagnostics:
         hint: str | None = None,
         related: Iterable[tuple[Place, str]] = (),
         edits: Iterable[Edit] = (),
-        **facts: object,
+        firm: bool = True,
+        **facts: Any,
     ) -> None:
-        """Adds one finding; `facts` fill the names in the rule's message."""
+        """Adds one finding; `facts` fill the names in the rule's message. One that is not firm is no error."""
+        is_held = not firm and rule.severity is Severity.ERROR
         self.found.append(
             Diagnostic(
                 rule=rule,
                 message=rule.message.format(**facts),
-                severity=rule.severity,
+                severity=Severity.WARNING if is_held else rule.severity,
                 at=at,
                 hint=hint,
                 related=tuple(related),
                 edits=tuple(edits),
+                firm=firm,
             )
         )
 

@@ -14,6 +14,7 @@ from meterspec.source import Place
 
 __all__ = [
     "ADDITIVE",
+    "UNBOUND",
     "Aggregate",
     "BillingCycle",
     "CalendarUnit",
@@ -41,11 +42,14 @@ __all__ = [
     "Rolling",
     "Rounding",
     "Scalar",
+    "Sink",
     "Source",
+    "Statement",
     "Tier",
     "TierMode",
     "Tumbling",
     "Window",
+    "stated",
     "variables",
 ]
 
@@ -63,6 +67,22 @@ class FieldType(StrEnum):
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Something that is declared about numbers or events and changes none of them: evidence, compared as written."""
+
+    name: str
+    """Its key in the spec; `incident.aware_at` for one in a table of its own."""
+    value: str | int
+    """As it is written; a date as `2026-06-30`, and what is only ever stated to be so as `true`."""
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+
+def stated(statements: tuple[Statement, ...], name: str) -> str | int | None:
+    """The value stated under a name; None where nothing is."""
+    return next((statement.value for statement in statements if statement.name == name), None)
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class Field:
     """A field of an event."""
 
@@ -77,6 +97,8 @@ class Field:
     """The closed set of a string field."""
     personal: bool | None = None
     """Personal data; None where the spec does not say."""
+    statements: tuple[Statement, ...] = ()
+    """What is stated about where its values come from, and how long they may be kept."""
     precision: int = 0
     """Digits of a decimal field in all."""
     scale: int = 0
@@ -120,6 +142,32 @@ class Compliance:
     audit_retention_years: int | None = None
     risk_class: str | None = None
     regulatory_regimes: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
+    """The countries the events are kept in."""
+    statements: tuple[Statement, ...] = ()
+    """Everything else, in the order of the language."""
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+    def stated(self, name: str) -> str | int | None:
+        """The value stated under a name; None where nothing is."""
+        return stated(self.statements, name)
+
+
+UNBOUND = Compliance()
+"""What a family or meter that states nothing is bound to."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """A system outside of the log that is sent numbers."""
+
+    name: str
+    region: str
+    """The country it keeps them in."""
+    transfer: str | None = None
+    """What sending them out of the permitted zones rests on."""
+    receives: tuple[str, ...] = ()
+    """The meters it is sent."""
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
@@ -414,6 +462,9 @@ class Program:
 
     families: tuple[Family, ...] = ()
     meters: tuple[Meter, ...] = ()
+    sinks: tuple[Sink, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    """What is stated about the whole project."""
 
     def family(self, name: str) -> Family:
         """The family of that name; KeyError where there is none."""

@@ -18,7 +18,7 @@ from meterspec.source import Place, Source
 from meterspec.spec.shape import Document, Level
 from meterspec.spec.spans import Entry, Header, comments, statements
 
-__all__ = ["Policy", "choose", "named", "nearest", "policy"]
+__all__ = ["DEFAULT", "STRICT", "Policy", "choose", "named", "nearest", "policy"]
 
 UNKNOWN_RULE = Rule(
     code="MS130",
@@ -160,6 +160,9 @@ UNUSED_ALLOW = Rule(
 )
 
 _EXAMPLES = "a code such as `MS223`, or a name such as `undeclared-dimension`"
+DEFAULT, STRICT = "default", "strict"
+"""How gaps in what is stated about obligations are taken: as warnings, or as errors."""
+_OF_OBLIGATIONS = "MS5"
 _OF_TARGETS = "MS6"
 """Rules that speak only once a target is compiled: what allows them cannot be called unused before that."""
 
@@ -234,17 +237,24 @@ def policy(
 
 
 def choose(
-    found: Iterable[Diagnostic], *, strict: bool = False, select: Collection[str] = (), ignore: Collection[str] = ()
+    found: Iterable[Diagnostic],
+    *,
+    strict: bool = False,
+    profile: str = DEFAULT,
+    select: Collection[str] = (),
+    ignore: Collection[str] = (),
 ) -> list[Diagnostic]:
     """Narrows warnings and hints down to those that `select` names, without those that `ignore` names; with `strict`
-    warnings become errors. Errors stay."""
+    warnings become errors, with the profile `strict` those about obligations do. Errors stay, and so does a warning
+    that is not firm."""
     chosen = []
     for diagnostic in found:
         if diagnostic.rule.severity is not Severity.ERROR and _is_among(diagnostic.rule, ignore):
             continue
         if diagnostic.severity is not Severity.ERROR and select and not _is_among(diagnostic.rule, select):
             continue
-        raised = strict and diagnostic.severity is Severity.WARNING
+        obliged = profile == STRICT and diagnostic.code.startswith(_OF_OBLIGATIONS)
+        raised = (strict or obliged) and diagnostic.severity is Severity.WARNING and diagnostic.firm
         chosen.append(replace(diagnostic, severity=Severity.ERROR) if raised else diagnostic)
     return chosen
 

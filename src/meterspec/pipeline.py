@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from meterspec import lint
 from meterspec.check import check
 from meterspec.diagnostics import Diagnostics
-from meterspec.ir import CalendarUnit, Program
+from meterspec.ir import UNBOUND, CalendarUnit, Program
 from meterspec.project import SpecFile
 from meterspec.source import Part, Path, Source
 from meterspec.spec import toml
@@ -17,31 +18,60 @@ from meterspec.spec.shape import Document
 from meterspec.spec.spans import locate
 
 if TYPE_CHECKING:
+    from meterspec.assessment import Assessment
     from meterspec.backends.base import Artifact
+    from meterspec.backends.compliance import Build
 
-__all__ = ["ON_REQUEST", "TARGETS", "compile_program", "load"]
+__all__ = ["ON_REQUEST", "TARGETS", "assess", "compile_program", "load"]
 
-TARGETS = ("sql", "stripe")
+TARGETS = ("sql", "stripe", "compliance")
 """The targets that are compiled where none is named."""
 ON_REQUEST = ("terraform",)
 """Targets that are compiled only where they are named. The manifest is always written."""
 
 
-def load(files: Sequence[SpecFile], out: Diagnostics) -> Program | None:
+def load(files: Sequence[SpecFile], out: Diagnostics, *, as_of: date | None = None) -> Program | None:
     """The program of a project's files; None where an error was reported.
 
     The pipeline stops between phases that failed, never inside one: all files are read before any is given up.
+    Obligations are judged on the day `as_of`, or the one that the project states.
     """
     documents, settings = _documents(files, out), _settings(files, out)
     if out.has_errors:
         return None
     program = check(documents, out)
+    if not out.has_errors:
+        assess(program, files, out, as_of=as_of)
     whole = not out.has_errors
     policy = lint.policy(settings, documents, out)
     out.found = policy.judge(out.found)
     if whole:  # an error hides findings, so what allows them is unused only where there is none
         out.extend(policy.unused())
     return None if out.has_errors else program
+
+
+def assess(
+    program: Program, files: Sequence[SpecFile], out: Diagnostics, *, as_of: date | None = None, always: bool = False
+) -> Assessment | None:
+    """A program judged by the registry and what the organisation adds to it.
+
+    None where that file is broken, or unless `always`, where the program states nothing to judge.
+    """
+    tables = [*(family.compliance for family in program.families), *(meter.compliance for meter in program.meters)]
+    said = program.sinks or program.statements or any(table != UNBOUND for table in tables)
+    fields = (field for family in program.families for field in family.fields)
+    if not always and not said and not any(field.personal or field.statements for field in fields):
+        return None
+    from meterspec.check.compliance import assess as judge  # noqa: PLC0415 - the rules and the registry
+    from meterspec.regimes import registry  # noqa: PLC0415
+
+    known = registry(_organisation(files), out)
+    return None if out.has_errors else judge(program, known, as_of, out)
+
+
+def _organisation(files: Sequence[SpecFile]) -> tuple[str, bytes] | None:
+    """What the organisation adds to the registry: the file nearest to the first of these."""
+    return next((file.organisation for file in files if file.organisation is not None), None)
 
 
 def _documents(files: Sequence[SpecFile], out: Diagnostics) -> list[tuple[Source, Document]]:
@@ -85,11 +115,15 @@ def compile_program(
     grain: CalendarUnit | None = None,
     stripe_usage: str = "event",
     base: tuple[Program, Sequence[SpecFile]] | None = None,
+    as_of: date | None = None,
+    sign: Callable[[bytes], str] | None = None,
 ) -> list[Artifact]:
     """Every artefact of a program, the manifest last; reports MS6xx for what a target cannot express, and then
     gives none. With a `grain` the SQL has rollups by it; `stripe_usage` is how Stripe is sent usage, by `event` or
-    `day`; with a `base`, a program and its files, there is the plan of how to ship what changed since."""
+    `day`; with a `base`, a program and its files, there is the plan of how to ship what changed since. What `sign`
+    makes of the statement about all artefacts is one more of them."""
     from meterspec.backends import manifest, stripe  # noqa: PLC0415 - backends are imported when asked for
+    from meterspec.backends.base import Artifact  # noqa: PLC0415
 
     artifacts: list[Artifact] = []
     if "sql" in targets:
@@ -123,15 +157,42 @@ def compile_program(
     if out.has_errors:
         return []
     inputs = [(file.name, file.data) for file in files]
-    artifacts.append(manifest.sources(inputs))
+    artifacts.append(manifest.sources(inputs, _organisation(files)))
+    plan = []
     if base is not None:
         from meterspec.migration.plan import Base, emit  # noqa: PLC0415
 
         before, written = base
         known = Diagnostics()  # what a target cannot express was never deployed to it
+        others = [target for target in targets if target != "compliance"]
         made = compile_program(
-            before, written, known, targets=targets, dialects=dialects, grain=grain, stripe_usage=stripe_usage
+            before, written, known, targets=others, dialects=dialects, grain=grain, stripe_usage=stripe_usage
         )
         old = Base(before, [file.data for file in written], made)
-        artifacts += list(emit(old, program, artifacts, dialects if "sql" in targets else ()))
-    return [*artifacts, manifest.emit(program, inputs, artifacts)]
+        plan = list(emit(old, program, artifacts, dialects if "sql" in targets else ()))
+    signed = []
+    if "compliance" in targets:
+        from meterspec.backends.compliance import SIGNATURE, Build  # noqa: PLC0415
+
+        rollup = grain.value if grain is not None else None
+        build = Build(tuple(targets), tuple(dialects), rollup, stripe_usage, as_of)
+        artifacts += _compliance(program, files, build, artifacts)
+        if sign is not None:
+            signed = [Artifact(SIGNATURE, sign(artifacts[-1].text.encode()))]
+    # A plan cannot be compiled again without its base, so the statement is not about it. The signature is no part of
+    # what the manifest lists: who has no key can still say what a spec compiles to.
+    artifacts += plan
+    return [*artifacts, *signed, manifest.emit(program, inputs, artifacts)]
+
+
+def _compliance(
+    program: Program, files: Sequence[SpecFile], build: Build, artifacts: Sequence[Artifact]
+) -> list[Artifact]:
+    """What is below `compliance/`, over all other artefacts; what it finds, `load` has reported."""
+    from meterspec.backends.compliance import Input, emit  # noqa: PLC0415
+
+    judged = assess(program, files, Diagnostics(), as_of=build.as_of, always=True)
+    assert judged is not None
+    own = _organisation(files)
+    inputs = [Input(file.name, file.data) for file in files] + ([Input(*own, "registry")] if own else [])
+    return list(emit(program, judged, inputs, build, artifacts))

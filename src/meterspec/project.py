@@ -47,7 +47,9 @@ NAME = "meterspec.toml"
 STDIN = "<stdin>"
 """The name of what was read from standard input."""
 _KEYS = ("paths", "lint")
-_BESIDE = ("pyproject.toml", "meterspec.approvals.toml")
+ORGANISATION = "meterspec.regimes.toml"
+"""What an organisation adds to the registry of regimes; the nearest one at or above a spec counts."""
+_BESIDE = ("pyproject.toml", "meterspec.approvals.toml", ORGANISATION)
 """TOML files beside a spec that are none of it."""
 
 
@@ -113,11 +115,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SpecFile:
-    """A file of a project: the name people see, its bytes, and the settings of the folder it is in."""
+    """A file of a project: the name people see, its bytes, and what the folders around it say."""
 
     name: str
     data: bytes
     settings: Settings | None = field(default=None, compare=False, repr=False)
+    organisation: tuple[str, bytes] | None = field(default=None, compare=False, repr=False)
+    """The file of the organisation that adds to the registry of regimes: its name and bytes."""
 
 
 def is_spec(name: str) -> bool:
@@ -133,14 +137,17 @@ def collect(paths: Sequence[str], where: Files = _DISK) -> list[SpecFile]:
     if not paths:
         return _around(Path.cwd(), where)
     settings_of = cache(lambda folder: _settings_of(folder, where))
+    organisation_of = cache(lambda folder: _organisation_of(folder, where))
     files: dict[str, SpecFile] = {}
     for path in paths:
         if path == "-":
-            files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(Path.cwd()))
+            here = Path.cwd()
+            files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(here), organisation_of(here))
             continue
         for file in _files(Path(path), where):
             full = where.full(file)
-            files.setdefault(str(full), _read(file, settings_of(full.parent), where))
+            beside = settings_of(full.parent), organisation_of(full.parent)
+            files.setdefault(str(full), _read(file, *beside, where))
     return list(files.values())
 
 
@@ -149,11 +156,12 @@ def _around(folder: Path, where: Files) -> list[SpecFile]:
     for parent in [folder, *folder.parents]:
         if where.is_file(parent / NAME):
             settings = _settings_of(parent, where)
-            return [_read(_shown(file), settings, where) for file in _files(parent, where)]
+            own = _organisation_of(parent, where)
+            return [_read(_shown(file), settings, own, where) for file in _files(parent, where)]
         settings = _settings_in(parent, where)
         if settings is not None and settings.paths is not None:
             found = [file for path in settings.paths for file in _files(parent / path, where)]
-            return [_read(_shown(file), settings, where) for file in found]
+            return [_read(_shown(file), settings, _organisation_of(file.parent, where), where) for file in found]
     hint = "write the path of a spec, or `meterspec init` for a new one"
     raise Failure(NO_SPEC, path=f"{folder} or above", hint=hint)
 
@@ -167,6 +175,20 @@ def _shown(path: Path) -> Path:
 def _settings_of(folder: Path, where: Files) -> Settings | None:
     """The nearest settings of an absolute folder, upward."""
     return next(filter(None, (_settings_in(parent, where) for parent in [folder, *folder.parents])), None)
+
+
+def _organisation_of(folder: Path, where: Files) -> tuple[str, bytes] | None:
+    """The nearest file of an organisation at or above an absolute folder."""
+    for parent in [folder, *folder.parents]:
+        path = parent / ORGANISATION
+        name = where.shown(_shown(path))
+        try:
+            return name, where.read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise Failure(UNREADABLE_FILE, path=name, reason=error.strerror or error) from error
+    return None
 
 
 def _settings_in(folder: Path, where: Files) -> Settings | None:
@@ -231,12 +253,12 @@ def _files(path: Path, where: Files) -> list[Path]:
 _EVENTS = {".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".gz", ".zst"}
 
 
-def _read(path: Path, settings: Settings | None, where: Files) -> SpecFile:
+def _read(path: Path, settings: Settings | None, organisation: tuple[str, bytes] | None, where: Files) -> SpecFile:
     name = where.shown(path)
     if path.suffix in _EVENTS:
         hint = "it is an event file: write `--events` before each, or put the pattern in quotes"
         raise Failure(NO_SPEC, path=name, hint=hint)
     try:
-        return SpecFile(name, where.read(path), settings)
+        return SpecFile(name, where.read(path), settings, organisation)
     except OSError as error:
         raise Failure(UNREADABLE_FILE, path=name, reason=error.strerror or error) from error

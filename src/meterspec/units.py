@@ -15,7 +15,20 @@ from functools import cache, lru_cache
 from itertools import product
 from math import prod
 
-__all__ = ["CALENDAR", "CO2E", "MASS", "ONE", "TIME", "BadUnit", "Dimension", "Unit", "parse", "sizes", "suggested"]
+__all__ = [
+    "CALENDAR",
+    "CO2E",
+    "ENERGY",
+    "MASS",
+    "ONE",
+    "TIME",
+    "BadUnit",
+    "Dimension",
+    "Unit",
+    "parse",
+    "sizes",
+    "suggested",
+]
 
 Dimension = tuple[tuple[str, int], ...]
 """Base dimensions with their exponents, sorted, no exponent 0; empty for a plain number. What is counted is a dimension

@@ -1,8 +1,9 @@
 """From shape to meaning: names resolved, expressions typed, money in exact decimals.
 
 `names` keeps names unique, `families` gives fields their types and bounds, `windows` reads the ways to write a
-window, `prices` and `compliance` the tables of those names, `overflow` proves that numbers fit, and `meters` puts a
-meter together. What is wrong is reported, and the rest goes on: a missing family silences what depends on it.
+window, `prices` and `tightening` the tables of prices and obligations, `overflow` proves that numbers fit, and `meters`
+puts a meter together. What is wrong is reported, and the rest goes on: a missing family silences what depends on it.
+`compliance` judges the whole program by the registry of regimes, where it states something to judge.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from meterspec.cel.types import Environment
 from meterspec.check import families as _families
 from meterspec.check import meters as _meters
 from meterspec.check.names import Names, sql_name
+from meterspec.check.tightening import statements
 from meterspec.diagnostics import Diagnostics, Rule, Severity, corrections, did_you_mean
-from meterspec.ir import Family, Meter, Program
+from meterspec.ir import Family, Meter, Program, Sink, Statement
 from meterspec.source import Place, Source
 from meterspec.spec.shape import Document
 from meterspec.spec.shape import Meter as WrittenMeter
@@ -93,8 +95,33 @@ def check(files: Sequence[tuple[Source, Document]], out: Diagnostics) -> Program
         if name in ratios and meters[name] is None:
             meters[name] = _meters.ratio(written.meter, written.at, families, over_families, ratios, unusable, out)
     return Program(
-        families=tuple(families.values()), meters=tuple(meter for meter in meters.values() if meter is not None)
+        families=tuple(families.values()),
+        meters=tuple(meter for meter in meters.values() if meter is not None),
+        sinks=_sinks(files, names),
+        statements=_statements(files, names),
     )
+
+
+def _statements(files: Sequence[tuple[Source, Document]], names: Names) -> tuple[Statement, ...]:
+    """What the files state about the whole project; one file does."""
+    found: tuple[Statement, ...] = ()
+    for source, document in files:
+        at = Place(source, ("compliance",))
+        if document.compliance is not None and names.take("table", "compliance", at, ()):
+            found = statements(document.compliance, at)
+    return found
+
+
+def _sinks(files: Sequence[tuple[Source, Document]], names: Names) -> tuple[Sink, ...]:
+    """The sinks of all files."""
+    found = []
+    for source, document in files:
+        for name, sink in document.sinks.items():
+            at = Place(source, ("sinks", name))
+            if names.take("sink", name, at, ()):
+                receives = tuple(sink.receives or ())
+                found.append(Sink(name=name, region=sink.region, transfer=sink.transfer, receives=receives, origin=at))
+    return tuple(found)
 
 
 def _declared_families(files: Sequence[tuple[Source, Document]], names: Names, out: Diagnostics) -> dict[str, Family]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from meterspec.check.compliance import compliance
 from meterspec.check.names import sql_name
+from meterspec.check.tightening import compliance, statements
 from meterspec.check.units import check_field
 from meterspec.diagnostics import Diagnostics, Rule
-from meterspec.ir import Family, Field, FieldType
+from meterspec.ir import Family, Field, FieldType, Statement
 from meterspec.source import Place
 from meterspec.spec import shape
 
@@ -301,6 +301,7 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
         maximum=maximum,
         values=values,
         personal=written.personal,
+        statements=_statements(written, at),
         precision=precision,
         scale=scale,
         description=written.description,
@@ -309,6 +310,16 @@ def _field(name: str, written: shape.FamilyField, at: Place, out: Diagnostics) -
     if numeric:
         check_field(field, at, out)
     return field
+
+
+_EVIDENCE = frozenset(("erase_after_months", "factor"))
+
+
+def _statements(written: shape.FamilyField, at: Place) -> tuple[Statement, ...]:
+    if written.erase_after_months is None and written.factor is None:
+        return ()
+    others = frozenset(key.name for key in fields(written)) - _EVIDENCE
+    return statements(written, at, without=others)
 
 
 def _digits(kind: FieldType, written: shape.FamilyField, at: Place, out: Diagnostics) -> tuple[int, int]:

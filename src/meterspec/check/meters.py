@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 
@@ -11,9 +11,9 @@ from meterspec import cel
 from meterspec.cel.tree import Expr
 from meterspec.cel.types import Environment, Type
 from meterspec.check import overflow, units
-from meterspec.check.compliance import compliance, tightens
 from meterspec.check.names import sql_name
 from meterspec.check.prices import entitlement, price
+from meterspec.check.tightening import compliance, scalar, tightens
 from meterspec.check.windows import DEFAULT, window
 from meterspec.diagnostics import Diagnostics, Rule, Severity, corrections, did_you_mean
 from meterspec.ir import (
@@ -34,7 +34,6 @@ from meterspec.ir import (
     RatioSource,
     Rolling,
     Rounding,
-    Scalar,
     Source,
     Tumbling,
     Window,
@@ -767,12 +766,3 @@ def _example(written: shape.Example, at: Place, meter: str, groups: tuple[str, .
         as_of=as_of if isinstance(as_of, datetime) else None,
         origin=at,
     )
-
-
-def scalar(value: shape.Scalar) -> Scalar:
-    """A value of an example in the IR: instants in UTC, a date is its first instant."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return value

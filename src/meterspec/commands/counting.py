@@ -23,7 +23,7 @@ from meterspec.commands.shared import (
     stop_on_errors,
 )
 from meterspec.diagnostics import Diagnostics, Failure, Rule
-from meterspec.project import collect
+from meterspec.project import SpecFile, collect
 from meterspec.render import Palette, as_json, instant, plain, printable, short, table
 
 if TYPE_CHECKING:
@@ -57,11 +57,13 @@ def run(
     rejects: str | None,
     max_rejects: str | None,
     threads: int | None,
+    evidence: str | None = None,
 ) -> None:
     """Computes every meter on event files; `cycles` are `--cycles` and `--cycle-anchor`."""
     format = _format_of(format, output)
     limit = _limit_argument(max_rejects)
-    program, out = program_of(collect(paths))
+    files = collect(paths)
+    program, out = program_of(files)
     for name in meters:
         meter_of(program, name)
     if not events:
@@ -82,9 +84,33 @@ def run(
             rejects=keep,
         )
     within = _check_rejects(done, limit, out)
+    if within and evidence is not None:
+        options = (as_of, begins, between, fill, cycles)
+        _write_evidence(program, files, events, meters, options, done, Path(evidence))
     if within or output is None:
         _write_results(program, done, format, output)
     stop_on_errors(out)
+
+
+def _write_evidence(
+    program: Program,
+    files: Sequence[SpecFile],
+    events: Sequence[str],
+    meters: Sequence[str],
+    options: tuple[str | None, tuple[str | None, str | None], str | None, bool, tuple[str | None, str | None]],
+    done: Run,
+    folder: Path,
+) -> None:
+    """Writes what was computed from what into a folder, complete or not at all."""
+    from meterspec.artifacts import write  # noqa: PLC0415
+    from meterspec.evidence import Options, collected  # noqa: PLC0415
+    from meterspec.store import find  # noqa: PLC0415
+
+    moment, (start, end), between, fill, (cycles, anchor) = options
+    asked = Options(tuple(meters), moment, start, end, between, fill, cycles, anchor)
+    artifacts = collected(program, files, find(program, events), asked, done, folder)
+    write(artifacts, folder)
+    sys.stderr.write(f"evidence of {counted(len(done.results), 'number')} in {printable(str(folder))}\n")
 
 
 def run_on(
@@ -103,13 +129,19 @@ def run_on(
     rejects: str | None,
     max_rejects: str | None,
     threads: int | None,
+    evidence: str | None = None,
 ) -> None:
     """Computes every meter where the events are: on a server or a cluster."""
     from meterspec.events import read_cycles  # noqa: PLC0415
     from meterspec.servers import connect  # noqa: PLC0415
     from meterspec.servers import run_on as compute  # noqa: PLC0415
 
-    for argument, value in (("--rejects", rejects), ("--cycle-anchor", cycles[1]), ("--threads", threads)):
+    for argument, value in (
+        ("--rejects", rejects),
+        ("--cycle-anchor", cycles[1]),
+        ("--threads", threads),
+        ("--evidence", evidence),
+    ):
         if value is not None:
             raise Failure(BAD_ARGUMENT, argument=argument, value=value, reason=f" with `--engine {engine}`")
     format = _format_of(format, output)

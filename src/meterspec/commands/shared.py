@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -27,6 +27,7 @@ __all__ = [
     "Exit",
     "counted",
     "day",
+    "day_argument",
     "guarded",
     "instant_argument",
     "meter_of",
@@ -100,10 +101,10 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
     sys.exit(code)
 
 
-def program_of(files: Sequence[SpecFile]) -> tuple[Program, Diagnostics]:
+def program_of(files: Sequence[SpecFile], as_of: date | None = None) -> tuple[Program, Diagnostics]:
     """The program of a spec; its errors end the command, its warnings are for `validate`."""
     out = Diagnostics()
-    program = load(files, out)
+    program = load(files, out, as_of=as_of)
     stop_on_errors(out)
     assert program is not None
     return program, Diagnostics()
@@ -156,6 +157,15 @@ def instant_argument(argument: str, text: str | None) -> datetime | None:
         hint = "write a date, or a date and a time: 2026-02-01, 2026-02-01T00:00:00Z"
         raise Failure(BAD_ARGUMENT, argument=argument, value=text, reason="", hint=hint) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def day_argument(text: str | None) -> date | None:
+    """The day of `--as-of`, that obligations are judged by."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        hint = "write a date: 2026-06-30"
+        raise Failure(BAD_ARGUMENT, argument="--as-of", value=text, reason="", hint=hint) from None
 
 
 def counted(number: int, noun: str) -> str:

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meterspec import lint
-from meterspec.commands.shared import BAD_ARGUMENT, FINDINGS, Exit, counted, one_of, palette_of, write_diagnostics
+from meterspec.commands.shared import (
+    BAD_ARGUMENT,
+    FINDINGS,
+    Exit,
+    counted,
+    day_argument,
+    one_of,
+    palette_of,
+    write_diagnostics,
+)
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Severity
 from meterspec.pipeline import load
 from meterspec.project import STDIN, SpecFile, collect
@@ -36,6 +45,8 @@ def validate(
     ignore: Sequence[str] = (),
     fix: bool = False,
     diff: bool = False,
+    profile: str = lint.DEFAULT,
+    as_of: str | None = None,
 ) -> None:
     """Prints every diagnostic of a spec; `METERSPEC_OUTPUT_FORMAT` says how, where no format is given.
 
@@ -47,13 +58,13 @@ def validate(
     files = collect(paths)
 
     def chosen(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-        return lint.choose(order(found), strict=strict, select=select, ignore=ignore)
+        return lint.choose(order(found), strict=strict, profile=profile, select=select, ignore=ignore)
 
     if fix or diff:
         found = _fix(files, chosen, diff=diff, quiet=quiet)
     else:
         out = Diagnostics()
-        load(files, out)
+        load(files, out, as_of=day_argument(as_of))
         found = chosen(out)
     is_text = fix and not diff and any(file.name == STDIN for file in files)
     stream = sys.stderr if is_text else sys.stdout

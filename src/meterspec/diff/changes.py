@@ -19,6 +19,7 @@ from meterspec.ir import (
     Aggregate,
     BillingCycle,
     CalendarWindow,
+    Compliance,
     Entitlement,
     Example,
     ExpectedRow,
@@ -33,6 +34,7 @@ from meterspec.ir import (
     RatioSource,
     Rolling,
     Source,
+    Statement,
     Tier,
     Tumbling,
 )
@@ -86,6 +88,9 @@ _KEYS: dict[tuple[type, str], tuple[str, ...]] = {
     (Meter, "examples"): ("tests",),
     (Aggregate, "function"): ("fn",),
     (Entitlement, "hooks"): (),
+    (Compliance, "statements"): (),
+    (Field, "statements"): (),
+    (Statement, "value"): (),
 }
 """The keys of a spec for the fields of the IR that are named otherwise."""
 
@@ -363,6 +368,8 @@ def _keys(step: Step, short: bool, position: int | None) -> Iterable[str | int]:
     if position is None:
         return keys
     name = getattr(step.item, "name", None)
+    if isinstance(step.item, Statement):
+        return (*keys, *step.item.name.split("."))
     return (*keys, name if field == (Family, "fields") and name is not None else position)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import fields, is_dataclass
 
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
-from meterspec.ir import Compliance, FamilySource, Field, Meter, Program
+from meterspec.ir import Compliance, FamilySource, Field, Meter, Program, Sink
 
 __all__ = ["UNORDERED", "compared", "form"]
 
@@ -21,6 +21,12 @@ UNORDERED = {
     (Field, "values"),
     (Compliance, "jurisdiction"),
     (Compliance, "regulatory_regimes"),
+    (Compliance, "storage"),
+    (Compliance, "statements"),
+    (Field, "statements"),
+    (Program, "sinks"),
+    (Program, "statements"),
+    (Sink, "receives"),
     (Meter, "examples"),
     (FamilySource, "families"),
 }

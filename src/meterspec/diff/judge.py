@@ -9,7 +9,7 @@ from typing import Any
 from meterspec.diff.changes import Change, Step, find
 from meterspec.diff.rules import Area, ChangeRule, Impact, rule_of
 from meterspec.diff.words import field_type, reads_the_same, text, with_types
-from meterspec.ir import Example, ExpectedRow, Family, Field, Meter, MeterKind, Price, Program, Rate, Tier
+from meterspec.ir import Example, ExpectedRow, Family, Field, Meter, MeterKind, Price, Program, Rate, Statement, Tier
 from meterspec.source import Place
 
 __all__ = ["Verdict", "as_json", "diff", "facts", "renamed"]
@@ -170,7 +170,8 @@ def _area(change: Change) -> Area:
 
 def _where(change: Change) -> str:
     """What changed, from the inside out: "tier 1 of `agent-hours-billing`"."""
-    things = [_thing(step) for step in change.route[1:] if step.item is not None]
+    steps = [step for step in change.route[1:] if step.item is not None and not isinstance(step.item, Statement)]
+    things = [_thing(step) for step in steps]
     if things:
         return " of ".join([*reversed(things), f"`{change.subject}`"])
     kind = {"families": "family ", "meters": "meter "}.get(change.route[0].field, "")

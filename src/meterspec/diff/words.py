@@ -26,6 +26,8 @@ from meterspec.ir import (
     Rate,
     RatioSource,
     Rolling,
+    Sink,
+    Statement,
     Tier,
     Tumbling,
 )
@@ -49,8 +51,10 @@ def text(value: object) -> str:
             return value.isoformat() if value.tzinfo is None else _utc(value)
         case Literal() | FieldRef() | ListOf() | Call():
             return _cel(value)
-        case Family(name=name) | Meter(name=name) | Example(name=name):
+        case Family(name=name) | Meter(name=name) | Example(name=name) | Sink(name=name):
             return name
+        case Statement(name=name, value=said):
+            return f"{name} = {said}"
         case Field():
             return field_type(value)
         case BillingCycle():

@@ -46,7 +46,19 @@ KEYS: dict[type, dict[str, str]] = {
     shape.ShortMeter: {"type": "kind", "cap": "limit", "soft_limit": "brim_at"},
     shape.Example: dict.fromkeys(("expected", "output", "rows"), "expect") | {"input": "events"},
     shape.WindowTable: dict.fromkeys(("length", "size"), "duration") | {"tz": "timezone", "type": "kind"},
-    shape.Compliance: {"regimes": "regulatory_regimes", "zones": "jurisdiction"},
+    shape.Compliance: {
+        **dict.fromkeys(("regimes", "frameworks"), "regulatory_regimes"),
+        "zones": "jurisdiction",
+        "regions": "storage",
+    },
+    shape.Sink: dict.fromkeys(("country", "zone", "location"), "region"),
+    shape.Reporting: {
+        **dict.fromkeys(("regimes", "frameworks"), "regulatory_regimes"),
+        **dict.fromkeys(("datapoint", "xbrl", "xbrl_concept", "concept"), "disclosure"),
+        "zones": "jurisdiction",
+        "scope": "ghg_scope",
+        "method": "ghg_method",
+    },
 }
 """Keys that other languages have, and the key of each table that says the same."""
 

@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from meterspec.diagnostics import Diagnostics, Edit, Rule, corrections, did_you_mean
 from meterspec.source import Path, Place, Source
 from meterspec.spec.shape import Document, Length, Matching, Meter, Range, ShortMeter
 
-__all__ = ["read_document"]
+__all__ = ["read_document", "read_table"]
 
 UNKNOWN_KEY = Rule(
     code="MS120",
@@ -151,19 +151,26 @@ class _Context:
         """Keys of the document that it does not have: a table further down that lacks one of them is not blamed too."""
 
     def report(
-        self, rule: Rule, path: Path, *, hint: str | None = None, edits: tuple[Edit, ...] = (), **facts: str | int
+        self, rule: Rule, path: Path, *, hint: str | None = None, edits: tuple[Edit, ...] = (), **facts: Any
     ) -> None:
         self.out.report(rule, at=Place(self.source, path), hint=hint, related=(), edits=edits, **facts)
 
 
 _Reader = Callable[[object, Path, _Context], object]
+_Shape = TypeVar("_Shape")
 
 
 def read_document(source: Source, values: dict[str, object], out: Diagnostics) -> Document | None:
     """The shape of one file, or None where something was reported (MS120 to MS126)."""
+    return read_table(Document, source, values, out)
+
+
+def read_table(shape: type[_Shape], source: Source, values: dict[str, object], out: Diagnostics) -> _Shape | None:
+    """A file of another shape: one of the dataclasses whose fields say what may be written. Reports MS120 to MS126."""
     try:
-        astray = values.keys() - _table(Document).readers.keys()
-        return cast(Document, _reader(Document)(values, (), _Context(source, out, astray)))
+        table = _table(shape)
+        astray = values.keys() - table.readers.keys()
+        return cast(_Shape, table.read(values, (), _Context(source, out, astray)))
     except _Wrong:
         return None
 

@@ -15,20 +15,25 @@ from meterspec.records import record
 
 __all__ = [
     "Aggregate",
+    "Assessment",
     "Billing",
     "Compliance",
     "Credits",
     "Document",
     "Example",
+    "Factor",
     "Family",
     "FamilyField",
+    "Incident",
     "Length",
     "Level",
     "Matching",
     "Meter",
     "Range",
     "Rate",
+    "Reporting",
     "ShortMeter",
+    "Sink",
     "Source",
     "Tier",
     "WindowTable",
@@ -78,6 +83,35 @@ Level = Literal["error", "warning", "hint", "off"]
 Function = Literal["COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST", "LAST", "UNIQUE", "TIME_WEIGHTED"]
 
 
+Country = Annotated[str, Matching(r"[A-Z]{2}", "the two capital letters of a country, as in ISO 3166-1: `DE`")]
+Clock = Literal[
+    "event_time",
+    "period_end",
+    "calendar_year_end",
+    "publication",
+    "placed_on_market",
+    "audit_conclusion",
+    "last_effective",
+]
+"""What a retention period is counted from."""
+Transfer = Literal["adequacy", "standard_clauses", "binding_rules", "derogation"]
+"""What a transfer out of the permitted zones rests on: GDPR Art. 45, 46(2)(c), 47 or 49."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """Where an emission factor, or an amount of CO2 equivalent that was computed before, comes from."""
+
+    source: Text
+    """Who publishes it."""
+    version: Text
+    """Which edition or year of it, so that a later one changes no number of the past."""
+    method: Literal["location", "market"] | None = None
+    """The average of the grid, or what was bought by contract."""
+    gwp: Text | None = None
+    """The set of global warming potentials it is made with: "AR5", "AR6"."""
+
+
 @record(frozen=True, slots=True, kw_only=True)
 class FamilyField:
     """A field of the event."""
@@ -96,6 +130,10 @@ class FamilyField:
     """The closed set of texts a string field may hold."""
     personal: bool | None = None
     """Whether it is personal data."""
+    erase_after_months: Annotated[int, Range(1, 1200)] | None = None
+    """The longest that personal data in it may be kept for its purpose."""
+    factor: Factor | None = None
+    """The source of an emission factor."""
     precision: Annotated[int, Range(1, 38)] | None = None
     """Digits of a decimal in all; 18 where absent."""
     scale: Annotated[int, Range(0, 18)] | None = None
@@ -105,17 +143,122 @@ class FamilyField:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The fields that the clocks of incident reports are counted from."""
+
+    detected_at: FieldName | None = None
+    """When the incident was noticed."""
+    aware_at: FieldName | None = None
+    """When it was known to be one."""
+    classified_at: FieldName | None = None
+    """When it was classified as major."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class Compliance:
-    """What a family is bound to, or what a meter tightens."""
+    """What the events of a family are bound to, and how they are kept."""
 
     jurisdiction: list[Text] | None = None
     """The zones the events may be kept in."""
     audit_retention_years: Annotated[int, Range(1, 100)] | None = None
     """How long the events must be kept. A meter may tighten it, never loosen it."""
+    retention_from: Clock | None = None
+    """What the years are counted from; the time of the event where absent."""
+    deleted_after_years: Annotated[int, Range(1, 100)] | None = None
+    """When the storage deletes events, where it does."""
+    hot_months: Annotated[int, Range(1, 1200)] | None = None
+    """How many of the newest months can be read at once."""
+    legal_hold: bool = False
+    """Whether nothing may be deleted, whatever the dates say."""
+    storage: list[Country] | None = None
+    """The countries the events are kept in."""
+    transfer: Transfer | None = None
+    """What keeping them outside of the permitted zones rests on."""
+    member_state: Country | None = None
+    """The country whose law sets what a directive leaves open."""
     risk_class: Literal["minimal", "limited", "high", "unacceptable"] | None = None
     """The risk class of the AI system under the AI Act."""
     regulatory_regimes: list[Text] | None = None
+    """The regimes that all numbers made of the events are reported under."""
+    event_log: Literal["immutable", "compacted", "mutable"] | None = None
+    """Whether an event can change once it is written."""
+    corrections: Literal["append", "overwrite"] | None = None
+    """How a mistake is put right: by one more event, or in place."""
+    clock_source: Text | None = None
+    """The reference time that the clocks of the writers follow."""
+    incident: Incident | None = None
+    """The fields of an incident that deadlines are counted from."""
+    subject_field: FieldName | None = None
+    """The field that names the person whose data an event is."""
+    lawful_basis: (
+        Literal["consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"]
+        | None
+    ) = None
+    """Why personal data may be processed: GDPR Art. 6(1)."""
+    purpose: Text | None = None
+    """What personal data is processed for."""
+    erasure: Literal["crypto_shred", "pseudonym_map", "tombstone", "external_store"] | None = None
+    """How the data of one person is erased from the log."""
+    ai_role: Literal["provider", "deployer", "importer", "distributor"] | None = None
+    """What the operator of the AI system is to it."""
+    ai_system: Text | None = None
+    """The identifier of the AI system."""
+    ai_model: Text | None = None
+    """The identifier of the general-purpose model."""
+    ai_phase: Literal["training", "fine_tuning", "inference"] | None = None
+    """What the model is doing when the events happen."""
+    documentation_retention_years: Annotated[int, Range(1, 100)] | None = None
+    """How long the technical documentation of the AI system is kept."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """What tightens the obligations of a meter's families, and what its number is reported as."""
+
+    jurisdiction: list[Text] | None = None
+    """The zones the number may be kept in: those of the family, or fewer."""
+    audit_retention_years: Annotated[int, Range(1, 100)] | None = None
+    """How long its evidence must be kept: as long as the family says, or longer."""
+    risk_class: Literal["minimal", "limited", "high", "unacceptable"] | None = None
+    """The risk class of the AI system under the AI Act: that of the family, or a higher one."""
+    regulatory_regimes: list[Text] | None = None
     """The regimes the number is reported under."""
+    disclosure: Text | None = None
+    """The datapoint it is reported as: `esrs:GrossScope3GreenhouseGasEmissions`."""
+    ghg_scope: Literal[1, 2, 3] | None = None
+    """The scope of the emissions under the GHG Protocol."""
+    ghg_category: Annotated[int, Range(1, 15)] | None = None
+    """The category of scope 3."""
+    ghg_method: Literal["location", "market"] | None = None
+    """How scope 2 is counted: by the average of the grid, or by contracts."""
+    gwp: Text | None = None
+    """The set of global warming potentials: "AR5", "AR6"."""
+    consolidation: Literal["operational_control", "financial_control", "equity_share"] | None = None
+    """Whose emissions are counted."""
+    measurement: Literal["measured", "estimated"] | None = None
+    """Whether the fields were measured or estimated."""
+    functional_unit: Text | None = None
+    """What an intensity is per: the R of ISO/IEC 21031."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """A system outside of the log that is sent numbers or events."""
+
+    region: Country
+    """The country it keeps them in."""
+    transfer: Transfer | None = None
+    """What sending them out of the permitted zones rests on."""
+    receives: Annotated[list[Name], Length(1)] | None = None
+    """The meters it is sent; `stripe` is sent every billing meter."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What compliance is judged by, for the whole project."""
+
+    as_of: date | None = None
+    """The day whose rules count."""
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -314,8 +457,8 @@ class Meter:
     """What is done with them; absent for a ratio, which has the windows and groups of its two meters."""
     billing: Billing | None = None
     """What the quantity costs; for billing meters."""
-    compliance: Compliance | None = None
-    """What tightens the family's obligations."""
+    compliance: Reporting | None = None
+    """What tightens the family's obligations, and what the number is reported as."""
     tests: list[Example] = field(default_factory=list)
     """Examples that are tests."""
 
@@ -360,5 +503,9 @@ class Document:
     """What is counted, in the long form."""
     meter: dict[Name, ShortMeter] = field(default_factory=dict)
     """What is counted, in the short form."""
+    sinks: dict[Name, Sink] = field(default_factory=dict)
+    """Where numbers and events go."""
+    compliance: Assessment | None = None
+    """What compliance is judged by."""
     lint: dict[str, Level] = field(default_factory=dict)
     """How much warnings and hints matter in this project, by code, beginning of codes (`MS32`) or name."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from enum import Enum, auto
+from typing import Any
 
 import tomli
 
@@ -982,7 +983,7 @@ class _Tables:
         if re.fullmatch("[+-]?[0-9_]+", written):
             _report_whole(Place(self.source, inside=(value.start, value.end)), written, self.out)
 
-    def _clash(self, rule: Rule, pieces: tuple[Piece, ...], taken: _Node, hint: str, **facts: object) -> None:
+    def _clash(self, rule: Rule, pieces: tuple[Piece, ...], taken: _Node, hint: str, **facts: Any) -> None:
         self.out.report(
             rule,
             at=Place(self.source, inside=(pieces[-1].start, pieces[-1].end)),

@@ -26,11 +26,19 @@ PATH = PurePosixPath("manifest.json")
 SOURCES = PurePosixPath("sources.json")
 
 
-def sources(files: Sequence[tuple[str, bytes]]) -> Artifact:
-    """The files of a spec, each a name and its bytes, as they were compiled: what `diff` compares artefacts by."""
-    listed = [{"name": PurePath(name).name, "text": data.decode()} for name, data in files]
-    text = json.dumps({"files": listed, "format": FORMAT}, indent=2, sort_keys=True, ensure_ascii=False)
+def sources(files: Sequence[tuple[str, bytes]], registry: tuple[str, bytes] | None = None) -> Artifact:
+    """The files of a spec, each a name and its bytes, as they were compiled: what `diff` compares artefacts by, and
+    `verify` compiles again. `registry` is what the organisation adds to the registry of regimes."""
+    listed = [_source(name, data) for name, data in files]
+    document: dict[str, object] = {"files": listed, "format": FORMAT}
+    if registry is not None:
+        document["registry"] = _source(*registry)
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
     return Artifact(SOURCES, text + "\n")
+
+
+def _source(name: str, data: bytes) -> dict[str, str]:
+    return {"name": PurePath(name).name, "text": data.decode()}
 
 
 def emit(program: Program, files: Sequence[tuple[str, bytes]], artifacts: Sequence[Artifact]) -> Artifact:

@@ -1,13 +1,17 @@
-"""Obligations: a family states them, a meter may only tighten them."""
+"""What a `compliance` table states, and that a meter only tightens what its family is bound to."""
 
 from __future__ import annotations
 
+from collections.abc import Set
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+
 from meterspec.diagnostics import Diagnostics, Rule
-from meterspec.ir import Compliance, Family
+from meterspec.ir import Compliance, Family, Scalar, Statement
 from meterspec.source import Place
 from meterspec.spec import shape
 
-__all__ = ["compliance", "tightens"]
+__all__ = ["compliance", "scalar", "statements", "tightens"]
 
 LOOSENED_RETENTION = Rule(
     code="MS500",
@@ -98,7 +102,11 @@ _RISKS = ("minimal", "limited", "high", "unacceptable")
 """The risk classes of the AI Act (Regulation (EU) 2024/1689), lowest first."""
 
 
-def compliance(written: shape.Compliance | None, at: Place) -> Compliance:
+_OWN_FIELDS = {"jurisdiction", "audit_retention_years", "risk_class", "regulatory_regimes", "storage"}
+"""Keys that the IR has fields for; every other one is a statement."""
+
+
+def compliance(written: shape.Compliance | shape.Reporting | None, at: Place) -> Compliance:
     """The meaning of a `compliance` table."""
     if written is None:
         return Compliance()
@@ -107,8 +115,35 @@ def compliance(written: shape.Compliance | None, at: Place) -> Compliance:
         audit_retention_years=written.audit_retention_years,
         risk_class=written.risk_class,
         regulatory_regimes=tuple(written.regulatory_regimes or ()),
+        storage=tuple(written.storage or ()) if isinstance(written, shape.Compliance) else (),
+        statements=statements(written, at),
         origin=at,
     )
+
+
+def statements(written: object, at: Place, under: str = "", without: Set[str] = _OWN_FIELDS) -> tuple[Statement, ...]:
+    """What a table states beyond the fields of the IR, in the order of the language; tables in it by dotted names."""
+    found: list[Statement] = []
+    assert is_dataclass(written)
+    for key in fields(written):
+        value = getattr(written, key.name)
+        if key.name in without or value is None or value is False:
+            continue
+        if is_dataclass(value):
+            found += statements(value, at / key.name, f"{key.name}.", frozenset())
+        else:
+            plain = "true" if value is True else value.isoformat() if isinstance(value, date) else value
+            found.append(Statement(name=under + key.name, value=plain, origin=at / key.name))
+    return tuple(found)
+
+
+def scalar(value: shape.Scalar) -> Scalar:
+    """A value as the IR has it: instants in UTC, a date is its first instant."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value
 
 
 def tightens(meter: str, own: Compliance, families: tuple[Family, ...], out: Diagnostics) -> None:
