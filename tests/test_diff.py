@@ -180,7 +180,7 @@ def with_family(**fields: Any) -> ir.Program:
     return replace(SAMPLE, families=(replace(CALLS, **fields), *SAMPLE.families[1:]))
 
 
-def with_field(name: str, **fields: Any) -> ir.Program:
+def with_field(name: str, /, **fields: Any) -> ir.Program:
     return with_family(fields=tuple(replace(f, **fields) if f.name == name else f for f in CALLS.fields))
 
 
@@ -531,6 +531,65 @@ def test_a_new_name_and_a_new_meaning_is_no_rename() -> None:
     assert [v.code for v in diff(SAMPLE, after)] == ["MD201", "MD200"]
 
 
+def renamed_field(old: str, new: str, **fields: Any) -> ir.Program:
+    """The sample with another name for a field, in its family and wherever a meter of the family names it."""
+
+    def named(name: str) -> str:
+        return new if name == old else name
+
+    family = replace(CALLS, fields=tuple(replace(f, name=named(f.name)) for f in CALLS.fields))
+
+    def follow(expr: Any) -> Any:
+        match expr:
+            case FieldRef(name):
+                return replace(expr, name=named(name))
+            case Call(args=args):
+                return replace(expr, args=tuple(map(follow, args)))
+            case _:
+                return expr
+
+    rates = tuple(replace(r, match=tuple((named(name), value) for name, value in r.match)) for r in PRICE.rates)
+    assert TRAFFIC.aggregate is not None
+    traffic = replace(
+        TRAFFIC,
+        filter=follow(TRAFFIC.filter),
+        aggregate=replace(TRAFFIC.aggregate, value=follow(TRAFFIC.aggregate.value)),
+        group_by=tuple(map(named, TRAFFIC.group_by)),
+        price=replace(PRICE, rates=rates),
+        **fields,
+    )
+    return replace(SAMPLE, families=(family, JOBS), meters=(traffic, *SAMPLE.meters[1:]))
+
+
+@pytest.mark.parametrize("name", ["status", "heat"], ids=["named everywhere", "named nowhere"])
+def test_what_names_a_renamed_field_follows_it(name: str) -> None:
+    [verdict] = diff(SAMPLE, renamed_field(name, "renamed"))
+    assert (verdict.code, verdict.before, verdict.after) == ("MD144", name, "renamed")
+    assert verdict.message == f"field `{name}` of `api.call` is now called `renamed`; the rest of it is the same"
+    assert_mirror(SAMPLE, renamed_field(name, "renamed"))
+
+
+def test_a_field_is_renamed_and_a_filter_says_something_else() -> None:
+    after = renamed_field("status", "state")
+    [traffic, *others] = after.meters
+    assert isinstance(traffic.filter, Call)
+    narrower = replace(after, meters=(replace(traffic, filter=traffic.filter.args[0]), *others))
+    found = {verdict.code: verdict for verdict in diff(SAMPLE, narrower)}
+    assert found.keys() == {"MD144", "MD225"}
+    assert (found["MD225"].before, found["MD225"].after) == ("status == 'ok' && bytes > 10", "state == 'ok'")
+
+
+def test_a_field_elsewhere_or_with_another_meaning_is_no_rename() -> None:
+    moved = (*CALLS.fields[:4], *CALLS.fields[5:], replace(CALLS.fields[7], name="new"))
+    assert "MD144" not in {v.code for v in diff(SAMPLE, with_family(fields=moved))}
+    assert "MD144" not in {v.code for v in diff(SAMPLE, with_field("heat", name="new", scale=2))}
+
+
+def test_a_name_that_is_still_used_is_not_given_up() -> None:
+    after = with_field("status", name="state")
+    assert {v.code for v in diff(SAMPLE, after)} == {"MD120", "MD121"}
+
+
 # Tiers -----------------------------------------------------------------------------------------------------------
 
 amounts = st.sampled_from([None, "0", "1", "2", "5"])
@@ -790,7 +849,6 @@ WHOLE = "its window or source is judged as one thing"
 PARTS = "what it holds is judged field by field"
 NOT_JUDGED: dict[tuple[type, str], str] = {
     **{field: WHOLE for field in ir_fields() if field[0] in typing.get_args(ir.Window) + typing.get_args(ir.Source)},
-    (ir.Field, "name"): "fields are matched by it: another name is a field gone and a field new",
     (ir.Statement, "name"): "statements are matched by it: another name is one gone and one new",
     (ir.Sink, "name"): "sinks are matched by it: another name is one gone and one new",
     (ir.Rate, "match"): "rates are matched by it: another match is a rate gone and a rate new",

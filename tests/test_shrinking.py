@@ -76,7 +76,9 @@ def test_nothing_that_does_not_matter_is_left() -> None:
     )
     events = tuple({**sound(draw), "n": abs(int(str(sound(draw)["n"])))} for _ in range(60))
     events = (*events[:41], {**events[41], "n": -7}, *events[41:])
-    case = Case(FAMILY, tuple(meters), events, (("c1", *[datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2)]),))
+    case = Case(
+        FAMILY, tuple(meters), events, (("c1", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)),)
+    )
     tries = []
 
     def differs(case: Case) -> bool:

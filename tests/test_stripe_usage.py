@@ -383,10 +383,12 @@ def send(
     """What an exporter does: every row without a reject_reason is a meter event, and what was sent is written down."""
     for identifier in known:
         connection.execute("INSERT INTO stripe_sent VALUES (?)", [identifier])
-    for customer, id in customers.items():
-        connection.execute("UPDATE stripe_customers SET stripe_customer_id = ? WHERE customer_id = ?", [id, customer])
+    for customer, stripe_id in customers.items():
+        connection.execute(
+            "UPDATE stripe_customers SET stripe_customer_id = ? WHERE customer_id = ?", [stripe_id, customer]
+        )
     for name in METERS:
-        for identifier, event, timestamp, customer, value, _, reason in sent(connection, name):
+        for identifier, event, timestamp, stripe_customer, value, _, reason in sent(connection, name):
             if reason is not None:
                 assert reason == "sent before" and identifier in known
                 continue
@@ -395,7 +397,7 @@ def send(
                     "event_name": event,
                     "identifier": identifier,
                     "timestamp": timestamp,
-                    "payload": {"stripe_customer_id": str(customer), "value": value},
+                    "payload": {"stripe_customer_id": str(stripe_customer), "value": value},
                 }
             )
             known.append(identifier)

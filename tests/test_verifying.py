@@ -209,8 +209,9 @@ def test_what_keeps_a_command_from_its_job(
     arguments: list[Any], code: str, words: str, build: Path, keys: tuple[Path, Path], tmp_path: Path
 ) -> None:
     named: dict[str, Any] = {"PASSWORD": password(tmp_path), "PRIVATE": keys[0], "PUBLIC": keys[1], "BUILD": build}
-    out = ["--out", tmp_path / "out"] if arguments[0] == "compile" else []
-    done = meterspec(*[named.get(str(one), one) for one in arguments], *out)
+    out: list[str | Path] = ["--out", tmp_path / "out"] if arguments[0] == "compile" else []
+    words_given: list[str | Path] = [named.get(str(one), one) for one in arguments]
+    done = meterspec(*words_given, *out)
     assert done.returncode == 2
     assert f"error[{code}]" in done.stderr and words in done.stderr
     assert not (tmp_path / "out").exists()

@@ -483,6 +483,10 @@ def diff(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE", help="Write to this file, complete or not at all.")
     ] = None,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Write this as well, as it is named: .md, .html, .json, .txt."),
+    ] = None,
     fail_on: Annotated[
         Impact | None, typer.Option("--fail-on", help="Exit 1 on a change of this impact or worse.")
     ] = None,
@@ -502,7 +506,14 @@ def diff(
         raise typer.BadParameter("a diff is of two specs: `meterspec diff BASE HEAD`")
     base = changes.Base(revision=against, exact=exact, artefacts=artefacts)
     usage = changes.Usage(events=events or [], cycles=(cycles, cycle_anchor), begins=(start, end), as_of=as_of)
-    options = (format.value if format else None, fail_on.value if fail_on else None, approvals, today, out)
+    options = (
+        format.value if format else None,
+        fail_on.value if fail_on else None,
+        approvals,
+        today,
+        out,
+        report or [],
+    )
     guarded(changes.diff, paths or [], base, usage, *options)
 
 

@@ -62,12 +62,17 @@ def diff(
     approvals: str | None,
     today: str | None,
     output: str | None,
+    also: Sequence[str],
 ) -> None:
     """Says what changes between two specs mean, and with events what they do to each invoice and number."""
     from meterspec.diff import diff as find_changes  # noqa: PLC0415
     from meterspec.migration import steps  # noqa: PLC0415
     from meterspec.reports import Comparison, Reported  # noqa: PLC0415
 
+    for path in also:
+        if Path(path).suffix.lower() not in _ENDINGS:
+            hint = f"its ending says what is written: {', '.join(_ENDINGS)}"
+            raise Failure(BAD_ARGUMENT, argument="--report", value=path, reason="", hint=hint)
     called, before_files, after_files = _sides(paths, base)
     if before_files is None or [file.data for file in before_files] == [file.data for file in after_files]:
         after, _ = program_of(after_files)
@@ -87,6 +92,8 @@ def diff(
         money=_money(before, after, verdicts, usage) if usage.events else None,
     )
     _write(comparison, format, output)
+    for path in also:
+        _write(comparison, None, path)
     ranks = ["safe", "review", "breaking"]
     stopped = [
         change
@@ -194,7 +201,7 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
     return money
 
 
-_ENDINGS = {".json": "json", ".md": "markdown", ".html": "html"}
+_ENDINGS = {".md": "markdown", ".html": "html", ".json": "json", ".txt": "text"}
 
 
 def _write(comparison: Comparison, format: str | None, output: str | None) -> None:

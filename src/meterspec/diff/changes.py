@@ -8,12 +8,12 @@ says when two values mean the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from meterspec.cel.tree import Call, FieldRef, ListOf, Literal
+from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.diff.forms import UNORDERED, compared, form
 from meterspec.ir import (
     Aggregate,
@@ -33,7 +33,6 @@ from meterspec.ir import (
     Rate,
     RatioSource,
     Rolling,
-    Source,
     Statement,
     Tier,
     Tumbling,
@@ -219,15 +218,19 @@ _Found = tuple[tuple[Step, ...], object, object]
 
 
 class _Finder:
-    """One comparison; it knows which families and meters were renamed."""
+    """One comparison; it knows which families, meters and fields were renamed."""
 
     def __init__(self, before: Program, after: Program) -> None:
         self._families: dict[str, str] = {}
         self._meters: dict[str, str] = {}
+        self._fields: dict[str, str] = {}
+        """The fields that were renamed, of the family or meter that is compared."""
         self._families = self._renamed(before.families, after.families)
         self._meters = self._renamed(before.meters, after.meters)
         while more := self._renamed(before.meters, after.meters, ratios=True):
             self._meters |= more  # a ratio is only recognised once the meters it names are
+        self._fields_of = self._renamed_fields(before, after)
+        """The fields that were renamed, by the name that their family has before."""
 
     def objects(self, before: object, after: object) -> Iterator[_Found]:
         """The differences of two objects of one class."""
@@ -252,28 +255,30 @@ class _Finder:
         if type(old) is type(new) and is_dataclass(old) and not isinstance(old, _WHOLE):
             for route, was, now in self.objects(old, new):
                 yield (Step(before, after, name), *route), was, now
-        else:
-            same = self._in_new_names(old) if isinstance(old, FamilySource | RatioSource) else old
-            if form(same) != form(new):
-                yield (Step(before, after, name),), old, new
+        elif form(self._in_new_names(owner, name, old)) != form(new):
+            yield (Step(before, after, name),), old, new
 
     def _members(
         self, before: object, after: object, name: str, old: tuple[str, ...], new: tuple[str, ...]
     ) -> Iterator[_Found]:
         """The differences of two lists of texts."""
-        gone = [text for text in old if text not in new]
-        added = [text for text in new if text not in old]
+        known = [self._fields.get(text, text) if name == "group_by" else text for text in old]
+        gone = [text for text, now in zip(old, known, strict=True) if now not in new]
+        added = [text for text in new if text not in known]
         for text in gone:
             yield (Step(before, after, name),), text, None
         for text in added:
             yield (Step(before, after, name),), None, text
-        if old != new and not gone and not added and (type(before), name) not in UNORDERED:
+        if tuple(known) != new and not gone and not added and (type(before), name) not in UNORDERED:
             yield (Step(before, after, name),), old, new
 
     def _items(
         self, before: object, after: object, name: str, old: tuple[object, ...], new: tuple[object, ...]
     ) -> Iterator[_Found]:
         """The differences of two lists of objects, matched by what tells them apart, else by position."""
+        if isinstance(before, Program):
+            yield from self._subjects(before, after, name, old, new)
+            return
         old_keys, new_keys = self._item_keys(old, new)
         was_at = {key: number for number, key in enumerate(old_keys)}
         now_at = {key: number for number, key in enumerate(new_keys)}
@@ -297,11 +302,44 @@ class _Finder:
             if left != right:
                 yield (Step(before, after, name),), old, new
 
+    def _subjects(
+        self, before: Program, after: object, name: str, old: tuple[object, ...], new: tuple[object, ...]
+    ) -> Iterator[_Found]:
+        """The differences of the families or of the meters of two programs."""
+        old_keys, new_keys = self._item_keys(old, new)
+        was_at = {key: number for number, key in enumerate(old_keys)}
+        for number, key in enumerate(new_keys):
+            position = was_at.pop(key, None)
+            step = Step(before, after, name, new[number], (position, number))
+            if position is None:
+                yield (step,), None, new[number]
+                continue
+            self._fields = self._followed_in(old[position])
+            for route, was, now in self.objects(old[position], new[number]):
+                yield (step, *route), was, now
+        self._fields = {}
+        for position in was_at.values():
+            yield (Step(before, after, name, old[position], (position, None)),), old[position], None
+
+    def _followed_in(self, subject: object) -> dict[str, str]:
+        """The fields that were renamed in a family, or in every family of a meter."""
+        match subject:
+            case Family(name=name):
+                return self._fields_of.get(name, {})
+            case Meter(source=FamilySource(names)):
+                each = [self._fields_of.get(name, {}).items() for name in names]
+                return dict(set.intersection(*map(set, each))) if each else {}
+            case _:
+                return {}
+
     def _item_keys(self, old: tuple[object, ...], new: tuple[object, ...]) -> tuple[list[Hashable], list[Hashable]]:
         """What tells the items of two lists apart: a name, a match, a bound; else the position."""
         if len(old) == len(new) and all(isinstance(item, Tier) for item in (*old, *new)):
             return [*range(len(old))], [*range(len(new))]  # as many tiers as before: a bound moved
-        both = [self._key(item, self._new_name(item)) for item in old], [self._key(item) for item in new]
+        both = (
+            [self._key(self._in_new_names(Price, "rates", item), self._new_name(item)) for item in old],
+            [self._key(item) for item in new],
+        )
         if any(None in keys or len(set(keys)) < len(keys) for keys in both):
             return [*range(len(old))], [*range(len(new))]
         return both
@@ -309,7 +347,7 @@ class _Finder:
     def _key(self, item: object, name: str | None = None) -> Hashable:
         match item:
             case Rate(match=match):
-                return frozenset(form(pair) for pair in match)
+                return frozenset(map(form, match))
             case Tier(up_to=bound):
                 return ("up to", bound)
             case _:
@@ -321,16 +359,26 @@ class _Finder:
                 return self._families.get(name)
             case Meter(name=name):
                 return self._meters.get(name)
+            case Field(name=name):
+                return self._fields.get(name)
             case _:
                 return None
 
-    def _in_new_names(self, source: Source) -> Source:
-        """A source of the program before, in the names that the program after uses."""
-        match source:
+    def _in_new_names(self, owner: type, field: str, value: object) -> object:
+        """A value of the program before, in the names that the program after uses."""
+        match value:
             case FamilySource(names):
                 return FamilySource(tuple(self._families.get(name, name) for name in names))
             case RatioSource(numerator, denominator):
                 return RatioSource(self._meters.get(numerator, numerator), self._meters.get(denominator, denominator))
+            case Literal() | FieldRef() | ListOf() | Call() if self._fields:
+                return _with_names(value, self._fields)
+            case Rate(match=match):
+                return replace(value, match=self._in_new_names(Rate, "match", match))  # type: ignore[arg-type]
+            case tuple() if (owner, field) == (Rate, "match"):
+                return tuple((self._fields.get(name, name), scalar) for name, scalar in value)
+            case _:
+                return value
 
     def _renamed(
         self, old: tuple[Family | Meter, ...], new: tuple[Family | Meter, ...], *, ratios: bool = False
@@ -347,11 +395,40 @@ class _Finder:
             return {}
         meant: dict[Hashable, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for thing in gone:
-            same = replace(thing, source=self._in_new_names(thing.source)) if isinstance(thing, Meter) else thing
+            same = thing
+            if isinstance(thing, Meter):
+                source = self._in_new_names(Meter, "source", thing.source)
+                same = replace(thing, source=source)  # type: ignore[arg-type]
             meant[form(same, without=_NAMING)][0].append(thing.name)
         for thing in fresh:
             meant[form(thing, without=_NAMING)][1].append(thing.name)
         return {left[0]: right[0] for left, right in meant.values() if len(left) == len(right) == 1}
+
+    def _renamed_fields(self, before: Program, after: Program) -> dict[str, dict[str, str]]:
+        """New names of fields by old ones, for each family by its name before.
+
+        A field is renamed where one that is gone and one that is new mean the same and stand in the same place, and no
+        meter names the one where the other is.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for old in before.families:
+            name = self._families.get(old.name, old.name)
+            new = next((family for family in after.families if family.name == name), None)
+            if new is None or old.fields == new.fields:
+                continue
+            left, right = _declared(old), _declared(new)
+            lost = {field.name for field in left} - {field.name for field in new.fields}
+            fresh = {field.name for field in right} - {field.name for field in old.fields}
+            pairs = {
+                one.name: other.name
+                for one, other in zip(left, right, strict=False)
+                if one.name in lost and other.name in fresh and form(one, _NAMING) == form(other, _NAMING)
+            }
+            if pairs:
+                used, uses = _named(before, old.name), _named(after, new.name)
+                kept = {one: other for one, other in pairs.items() if one not in uses and other not in used}
+                found |= {old.name: kept} if kept else {}
+        return found
 
 
 _NAMING = frozenset({"name", "sql_name", "description"})
@@ -376,6 +453,38 @@ def _keys(step: Step, short: bool, position: int | None) -> Iterable[str | int]:
 def _is_short(subject: object) -> bool:
     origin = getattr(subject, "origin", None)
     return origin is not None and origin.path[:1] == ("meter",)
+
+
+def _declared(family: Family) -> list[Field]:
+    """The fields that are no role, in their order."""
+    return [field for field in family.fields if field.name not in _role_names(family)]
+
+
+def _named(program: Program, family: str) -> set[str]:
+    """The fields that meters of a family name."""
+    names: set[str] = set()
+    for meter in program.meters:
+        if isinstance(meter.source, FamilySource) and family in meter.source.families:
+            value = meter.aggregate.value if meter.aggregate is not None else None
+            nodes = [node for expr in (meter.filter, value) if expr is not None for node in walk(expr)]
+            names |= {node.name for node in nodes if isinstance(node, FieldRef)}
+            names |= {*meter.group_by}
+            rates = meter.price.rates if meter.price is not None else ()
+            names |= {name for rate in rates for name, _ in rate.match}
+    return names
+
+
+def _with_names(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """An expression with other names of fields."""
+    match expr:
+        case FieldRef(name):
+            return replace(expr, name=names.get(name, name))
+        case Call(args=args):
+            return replace(expr, args=tuple(_with_names(arg, names) for arg in args))
+        case ListOf(items):
+            return replace(expr, items=tuple(_with_names(item, names) for item in items))
+        case Literal():
+            return expr
 
 
 def _role_names(owner: object) -> set[Hashable]:

@@ -80,7 +80,7 @@ class Step:
 
 _READING: dict[type, set[str]] = {
     Family: {"event_id", "event_time", "customer", "ingest_time", "fields"},
-    Field: {"type", "required", "minimum", "maximum", "values", "precision", "scale"},
+    Field: {"name", "type", "required", "minimum", "maximum", "values", "precision", "scale"},
 }
 """What decides which events are accepted and what they hold."""
 _COUNTED = {"source", "filter", "aggregate", "window", "group_by", "precision", "rounding"}
@@ -143,7 +143,7 @@ def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
             yield Action.STORE, name, ""
             yield from _readers_of(before, after, name)
         case owner, field, _ if field in _READING.get(owner, ()):
-            if field in {"type", "precision", "scale"}:
+            if owner is Field and field in {"name", "type", "precision", "scale"}:
                 yield Action.RAW_TABLE, name, message
             if verdict.impact == "breaking":
                 yield Action.PRODUCERS, name, message
