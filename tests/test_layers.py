@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "cli": {"commands", "pipeline"},
     "__main__": {"commands", "cli"},
 }
-"""What each room of the house may see besides itself; docs/architecture.md draws it."""
+"""What each room of the house may see besides itself and `records`; docs/architecture.md draws it."""
 
 
 def room(module: str) -> str:
@@ -130,7 +130,7 @@ def test_imports_point_one_way(file: Path) -> None:
     if own == "__init__":
         assert not imports(file)
         return
-    assert imports(file) - {own} <= MAY_IMPORT[own], f"{inside} sees more than it may"
+    assert imports(file) - {own, "records"} <= MAY_IMPORT[own], f"{inside} sees more than it may"
 
 
 def test_no_circle_among_the_rooms() -> None:

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from meterspec.diagnostics import Rule
+from meterspec.records import record
 from meterspec.regimes import Override, Regime, Registry
 
 __all__ = ["Assessment", "Control", "Period", "Residence", "Status"]
@@ -21,7 +22,7 @@ class Status(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Control:
     """One rule, judged for one family, meter or sink."""
 
@@ -39,7 +40,7 @@ class Control:
     waiver: Override | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Period:
     """How long one class of evidence of a family or meter has to be kept, and which source won."""
 
@@ -58,7 +59,7 @@ class Period:
     legal_hold: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Residence:
     """Where something is kept, and whether the zones of its family permit that."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from meterspec.records import record
 from meterspec.source import Place
 
 __all__ = [
@@ -31,7 +32,7 @@ class Severity(StrEnum):
     HINT = "hint"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One thing the compiler can say. `explain CODE`, its documentation page and two tests are made from it."""
 
@@ -51,7 +52,7 @@ class Rule:
     severity: Severity = Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Edit:
     """A repair that is certain to be what its author meant: what stands at a place becomes a text.
 
@@ -64,7 +65,7 @@ class Edit:
     """Whether the place is that of an entry which is absent; it gets the text, in TOML, as its value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One finding at one place; `hint` says what to type."""
 

@@ -9,7 +9,6 @@ applied once, after the aggregate. Each node knows its bounds, which decides the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
@@ -17,6 +16,7 @@ from math import gcd
 
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
 from meterspec.cel.types import Environment
+from meterspec.records import record
 
 __all__ = [
     "DIVISION_SCALE",
@@ -43,7 +43,7 @@ DIVISION_SCALE = 18
 """Decimals of a division by anything but a constant; it is rounded per event, half up by magnitude."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Interval:
     """Bounds of a whole number, both included."""
 
@@ -55,7 +55,7 @@ class Interval:
         return max(abs(self.low), abs(self.high))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Constant:
     value: int
 
@@ -64,7 +64,7 @@ class Constant:
         return Interval(self.value, self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Column:
     """A number field times 10^scale."""
 
@@ -73,7 +73,7 @@ class Column:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sum:
     """The sum of terms, each times a constant."""
 
@@ -81,14 +81,14 @@ class Sum:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Product:
     left: Whole
     right: Whole
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Quotient:
     """CEL's whole-number division: truncates toward zero; null where the divisor is zero."""
 
@@ -97,7 +97,7 @@ class Quotient:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Remainder:
     """CEL's `%`: takes the sign of the dividend; null where the divisor is zero."""
 
@@ -106,7 +106,7 @@ class Remainder:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RoundDivision:
     """A division rounded to a whole number; null where the divisor is zero.
 
@@ -119,13 +119,13 @@ class RoundDivision:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Absolute:
     operand: Whole
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Extreme:
     """The least, or the greatest, of several."""
 
@@ -134,7 +134,7 @@ class Extreme:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choose:
     """One of two by a condition; null where the condition is."""
 
@@ -144,7 +144,7 @@ class Choose:
     bounds: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Foreign:
     """A whole number that comes from something else than numbers, such as the size of a text."""
 
@@ -155,7 +155,7 @@ class Foreign:
 Whole = Constant | Column | Sum | Product | Quotient | Remainder | RoundDivision | Absolute | Extreme | Choose | Foreign
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Scaled:
     """A number: `ratio * whole`; the ratio is positive."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from meterspec.diagnostics import Failure, Rule, did_you_mean
+from meterspec.records import record
 
 __all__ = ["NAME", "NO_SPEC", "NO_SUCH_FILE", "STDIN", "Files", "Settings", "SpecFile", "collect", "is_spec"]
 
@@ -101,7 +102,7 @@ class _Disk:
 _DISK = _Disk()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """What `[tool.meterspec]` of a pyproject.toml says: the name people see, the text, and the values as they are."""
 
@@ -113,7 +114,7 @@ class Settings:
     """The table `lint`, unchecked; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SpecFile:
     """A file of a project: the name people see, its bytes, and what the folders around it say."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import product
 from math import prod
+
+from meterspec.records import record
 
 __all__ = [
     "CALENDAR",
@@ -38,7 +40,7 @@ TIME, CALENDAR, ENERGY, MASS, CO2E = "time", "calendar months", "energy", "mass"
 DATA, LENGTH, TEMPERATURE, CURRENT = "data", "length", "temperature", "current"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unit:
     """A unit of measure. Two that are equal mean the same, however they are written."""
 

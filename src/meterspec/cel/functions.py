@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from meterspec.cel.types import Type
+from meterspec.records import record
 
 __all__ = ["FUNCTIONS", "GETTERS", "LIST_OF", "OVERLOADS", "RESOLVE", "SCALARS", "WHITESPACE", "Overload", "Style"]
 
@@ -29,7 +29,7 @@ class Style(StrEnum):
     """As a function, or as a method of its first argument."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Overload:
     """One meaning of an operator or function: backends dispatch on `id`."""
 

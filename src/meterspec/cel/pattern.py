@@ -7,11 +7,11 @@ pattern is written out with nothing but explicit sets of characters: `\\d` becom
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from meterspec.cel.examples import filter_spec
 from meterspec.cel.lexer import Problem
 from meterspec.diagnostics import Rule
+from meterspec.records import record
 
 __all__ = ["Anchor", "Characters", "Choice", "Pattern", "Repeat", "Sequence", "matcher", "parse_pattern", "portable"]
 
@@ -37,35 +37,35 @@ Ranges = tuple[tuple[int, int], ...]
 """Code points, as sorted ranges that do not touch, both ends included."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Characters:
     """One character out of a set."""
 
     ranges: Ranges
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Anchor:
     """The start or the end of the whole text."""
 
     end: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sequence:
     """One after the other."""
 
     items: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choice:
     """One of several."""
 
     options: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Repeat:
     """A number of times; None means without end. How greedily makes no difference to whether there is a match."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+from meterspec.records import record
 
 __all__ = ["Environment", "Type", "Variable"]
 
@@ -35,7 +36,7 @@ class Type(StrEnum):
     """Something wrong was reported here; every later check lets it pass."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Variable:
     """A field of an event, as an expression sees it."""
 

@@ -8,13 +8,14 @@ anything but an override, which names who approved it, on what basis, and for ho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from meterspec.diagnostics import Diagnostics, Rule
+from meterspec.records import record
 from meterspec.regimes.shape import Datapoint, Organisation, Override, OwnRegime, Regime, Retention, Zone, Zones
 from meterspec.source import Place, Source
 from meterspec.spec import toml
@@ -71,7 +72,7 @@ _DATA = Path(__file__).resolve().parent / "data"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Registry:
     """The regimes and zones that a project is judged by."""
 
