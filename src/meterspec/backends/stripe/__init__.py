@@ -23,7 +23,7 @@ from meterspec.backends.stripe.bodies import (
     content_hash,
     document,
 )
-from meterspec.backends.stripe.limits import SUPPORTS, check, subjects
+from meterspec.backends.stripe.limits import SUPPORTS, check, subjects, support_table
 from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Meter, PriceModel, Program
 
@@ -44,6 +44,7 @@ __all__ = [
     "emit",
     "emit_export",
     "subjects",
+    "support_table",
 ]
 
 
