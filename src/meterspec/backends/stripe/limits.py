@@ -33,7 +33,7 @@ from meterspec.ir import (
 )
 from meterspec.source import Place
 
-__all__ = ["SUPPORTS", "check", "subjects", "support_table"]
+__all__ = ["NO_EXPORT", "SUPPORTS", "check", "subjects", "support_table"]
 
 
 def _spec(*billing: str, meter: str = "", name: str = "calls") -> str:
@@ -231,6 +231,15 @@ LONG_FEATURE = Rule(
     why="The limit of a meter becomes a feature at Stripe, and the name of the meter is in its key.",
     bad=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1", "limit = 1000", name="a" + "-call" * 16),
     good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
+)
+
+NO_EXPORT = Rule(
+    code="MS626",
+    slug="no-usage-export",
+    title="An engine that usage cannot be exported from to Stripe",
+    message="usage of meter `{meter}` is not exported to Stripe from {target}, which has no hash function",
+    why="What is sent is told apart by a hash, and its value is a decimal; a script without them would not run.",
+    severity=Severity.WARNING,
 )
 
 SUPPORTS = frozenset(
