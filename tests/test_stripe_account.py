@@ -417,6 +417,14 @@ def test_a_refusal_of_a_key_does_not_show_it(
     assert "_test_" not in f"{diagnostic.message} {diagnostic.hint}"
 
 
+def test_no_answer_is_said_in_a_word(stripe_server: StripeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, stripe_server.secret)
+    monkeypatch.setenv(BASE_VARIABLE, "http://127.0.0.1:9")
+    with pytest.raises(Failure) as failure:
+        plan(program(SPEC), connect(live=False, retries=0))
+    assert failure.value.diagnostic.message == "no answer from Stripe: connection refused"
+
+
 # The commands
 
 
