@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from meterspec.backends.stripe import support_table
 from meterspec.cel.pages import functions_page
 from meterspec.diagnostics import Diagnostics
 from meterspec.diff.pages import rules_table
@@ -35,9 +36,9 @@ from tests.conftest import ROOT
 from tests.corpus import announced
 
 DOCS = ROOT / "docs"
-NAMES = ("language", "expressions", "running", "compile", "diff")
+NAMES = ("language", "expressions", "running", "compile", "diff", "stripe")
 PAGES = {name: DOCS / f"{name}.md" for name in NAMES}
-GENERATED = {"functions": functions_page, "changes": rules_table}
+GENERATED = {"functions": functions_page, "changes": rules_table, "stripe": support_table}
 
 _SPEC = re.compile(r"<!-- spec -->\n```toml\n(.*?)```", re.DOTALL)
 _FILE = re.compile(r"<!-- file: ([^\n]+?) -->\n```\w+\n(.*?)```", re.DOTALL)
@@ -163,7 +164,7 @@ def test_the_steps_on_a_warehouse_give_what_the_page_shows(tmp_path: Path, monke
 # Generated parts, the index, and links --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("page", "part"), list(found_on_pages(_GENERATED)), ids=["functions", "changes"])
+@pytest.mark.parametrize(("page", "part"), list(found_on_pages(_GENERATED)), ids=list(GENERATED))
 def test_a_generated_part_is_up_to_date(page: str, part: tuple[str, ...]) -> None:
     _, name, text, _ = part
     assert text == GENERATED[name]() + "\n", (

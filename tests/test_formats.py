@@ -23,7 +23,7 @@ from meterspec import __version__
 from meterspec.cli import ValidateFormat
 from meterspec.diagnostics import Diagnostic, Diagnostics, Edit, Rule, Severity
 from meterspec.formats import DOCUMENTS, NAMES, github, gitlab, junit, sarif, step_summary
-from meterspec.render import order
+from meterspec.render import as_json, order
 from meterspec.source import Place, Source
 from meterspec.spec.spans import locate
 from tests.corpus import check_text
@@ -397,3 +397,10 @@ def test_gitlab_has_what_it_asks_for() -> None:
         assert set(entry["location"]) == {"path", "lines"}
     assert [entry["severity"] for entry in entries] == ["critical", "minor", "minor", "critical", "info"]
     assert len({entry["fingerprint"] for entry in entries}) == len(entries)
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "\x9b31m", "\x7f", "\u202eabc", "\u200b", "\u2028", "\U000e0041", "é 😀"])
+def test_json_shows_no_character_that_commands_a_terminal(text: str) -> None:
+    printed = as_json({text: [text]})
+    assert json.loads(printed) == {text: [text]}
+    assert all(c.isprintable() or c == "\n" for c in printed)

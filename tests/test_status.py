@@ -224,10 +224,33 @@ def test_grants_of_two_periods_and_the_hook_of_low_credits(tmp_path: Path) -> No
     assert third.hooks == ("sell",)
 
 
+@pytest.mark.parametrize(
+    ("aggregate", "left"),
+    [
+        ('fn = "SUM", value = "units"', "94"),
+        ('fn = "UNIQUE", value = "region"', "98"),
+        ('fn = "MAX", value = "units"', "97"),
+    ],
+)
+def test_credits_are_drawn_by_all_groups_of_a_customer(tmp_path: Path, aggregate: str, left: str) -> None:
+    credits_ = 'model = "prepaid"\ncredits = { pack = 100, price = 5 }'
+    text = spec(credits_, aggregate=aggregate, groups='["customer_id", "region"]')
+    events = [use("a", FEBRUARY, "1", "eu"), use("a", FEBRUARY, "2", "us"), use("a", FEBRUARY, "3", "us")]
+    (found,) = standing(tmp_path, text, events)
+    assert found.credits == D(left)
+
+
 def test_a_limit_beside_credits_ends_where_the_first_of_them_does(tmp_path: Path) -> None:
     text = spec('model = "prepaid"\ncredits = { pack = 100, price = 5 }\nlimit = 70')
     (found,) = standing(tmp_path, text, [use("a", FEBRUARY, "60")])
     assert (found.credits, found.remaining, found.status.value) == (D(40), D(10), "on_tap")
+
+
+def test_no_digit_is_lost(tmp_path: Path) -> None:
+    billing = 'model = "prepaid"\ncredits = { pack = 99_999_999_999_999_999_999_999_999.5, price = 5 }'
+    text = spec(billing, aggregate='fn = "MAX", value = "units"').replace("precision = 3", "precision = 12")
+    (found,) = standing(tmp_path, text, [use("a", FEBRUARY, "0.001")])
+    assert found.credits == found.remaining == D("99999999999999999999999999.499")
 
 
 # The command

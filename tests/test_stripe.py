@@ -96,7 +96,7 @@ BY_THE_UNIT = Price(model=PriceModel.USAGE, currency="EUR", tiers=(Tier(up_to=No
 
 def test_the_bodies_on_the_page() -> None:
     page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
-    text, expected = re.findall(r"```(?:toml|json)\n([^`]*)```", page)
+    text, expected = re.findall(r"```(?:toml|json)\n([^`]*)```", page)[:2]
     program, found = check_text(text)
     assert program is not None and not found
     (artifact,) = stripe.BACKEND.emit(program)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from meterspec.diagnostics import Failure
 from meterspec.ir import Program
 from meterspec.stripe_account import Account, Action, Plan, apply, connect, plan
 from meterspec.stripe_account.client import BASE_VARIABLE, KEY_VARIABLE
+from tests.conftest import ROOT
 from tests.corpus import check_text
 from tests.stripe_server import Drop, StripeServer
 
@@ -145,6 +147,20 @@ def test_an_empty_account_gets_everything_once(account: Account, stripe_server: 
     keys = [request.key for request in stripe_server.writes]
     assert len(set(keys)) == 11
     assert all(key and key.startswith(f"meterspec-{made.content}-") and len(key) <= 255 for key in keys)
+
+
+def test_the_plan_on_the_page_is_what_is_printed(
+    account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
+    text, shown = (
+        re.findall(r"```toml\n([^`]*)```", page)[0],
+        re.findall(r"<!-- plan -->\n```text\n([^`]*)```", page)[0],
+    )
+    spec = tmp_path / "meterspec.toml"
+    spec.write_text(text, encoding="utf-8")
+    commands.plan([str(spec)], "event", live=False, check=False, format="text")
+    assert capsys.readouterr().out == shown
 
 
 def test_amounts_are_never_changed_another_price_takes_over(account: Account, stripe_server: StripeServer) -> None:
@@ -399,6 +415,14 @@ def test_a_refusal_of_a_key_does_not_show_it(
     assert diagnostic.code == "MS024"
     assert diagnostic.hint
     assert "_test_" not in f"{diagnostic.message} {diagnostic.hint}"
+
+
+def test_no_answer_is_said_in_a_word(stripe_server: StripeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, stripe_server.secret)
+    monkeypatch.setenv(BASE_VARIABLE, "http://127.0.0.1:9")
+    with pytest.raises(Failure) as failure:
+        plan(program(SPEC), connect(live=False, retries=0))
+    assert failure.value.diagnostic.message == "no answer from Stripe: connection refused"
 
 
 # The commands

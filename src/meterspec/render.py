@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,11 +71,19 @@ def day(moment: datetime | None) -> str:
     return "ever" if moment is None else instant(moment).removesuffix("T00:00:00Z")
 
 
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+"""Characters that command a terminal, turn the direction of a line, or take no space."""
+
+
 def as_json(document: object) -> str:
-    """A document as JSON: keys sorted, a line break at the end."""
+    """A document as JSON: keys sorted, a line break at the end; what could command a terminal, or hide, is escaped."""
     import json  # noqa: PLC0415 - not for text
 
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if text.isascii() and "\x7f" not in text:
+        return text
+    # Only texts hold such characters, and JSON has an escape for each.
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
 
 
 def order(found: Iterable[Diagnostic]) -> list[Diagnostic]:

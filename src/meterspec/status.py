@@ -6,22 +6,24 @@ window that ends there. Prepaid units are those that the invoices bill: packs, d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from enum import StrEnum
 
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle, EventFiles
-from meterspec.ir import Function, Lifetime, Meter, Program, Rolling
-from meterspec.pricing import LineKind, Unpriceable, price_groups
+from meterspec.ir import ADDITIVE, Function, Lifetime, Meter, Program, Rolling
+from meterspec.pricing import LineKind, Unpriceable, price_usage
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents
 
 __all__ = ["Grant", "Level", "Standing", "capped", "standings"]
 
 _ZERO = Decimal(0)
+_EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow])
+"""Raises rather than lose a digit."""
 
 
 class Level(StrEnum):
@@ -61,13 +63,13 @@ class Standing:
     @property
     def credits(self) -> Decimal | None:
         """The prepaid units that are left."""
-        return None if self.grants is None else sum((grant.left for grant in self.grants), _ZERO)
+        return None if self.grants is None else _sum(grant.left for grant in self.grants)
 
     @property
     def remaining(self) -> Decimal | None:
         """What may be used until the customer is dry, never below zero; None where nothing says."""
         limit = self.meter.entitlement.limit
-        bounds = [self.credits, None if limit is None else max(limit - self.used, _ZERO)]
+        bounds = [self.credits, None if limit is None else max(_EXACT.subtract(limit, self.used), _ZERO)]
         return min((bound for bound in bounds if bound is not None), default=None)
 
     @property
@@ -121,17 +123,23 @@ def standings(
     done = run(whole, events, out, meters=names, as_of=as_of, cycles=cycles, threads=threads, until=as_of)
     if done.as_of is None:
         return [], done
-    prepaid = [meter for meter in meters if meter.price is not None and meter.price.credits is not None]
+    added = [meter for meter in meters if _adds_groups(meter)]
     grouped = done
-    if any(len(meter.group_by) > 1 for meter in prepaid):  # a price adds up what is shown, group by group
-        names = [meter.name for meter in prepaid]
+    if added:  # a price adds up what is shown, group by group
+        names = [meter.name for meter in added]
         grouped = run(program, events, out, meters=names, as_of=done.as_of, cycles=cycles, threads=threads, until=as_of)
     found = [
         standing
         for meter in meters
-        for standing in _Meter(meter, done, grouped if meter in prepaid else None, done.as_of, out).standings()
+        for standing in _Meter(meter, done, grouped if meter in added else done, done.as_of, out).standings()
     ]
     return sorted(found, key=lambda one: (one.customer is None, one.customer or "")), done
+
+
+def _adds_groups(meter: Meter) -> bool:
+    """Whether the credits of a customer are drawn by the sum of what several groups are shown with."""
+    prepaid = meter.price is not None and meter.price.credits is not None
+    return prepaid and len(meter.group_by) > 1 and meter.aggregate is not None and meter.aggregate.function in ADDITIVE
 
 
 def _by_customer(meter: Meter) -> Meter:
@@ -146,12 +154,13 @@ class _Meter:
 
     meter: Meter
     done: Run
-    grouped: Run | None
+    grouped: Run
+    """What its credits are drawn by."""
     as_of: datetime
     out: Diagnostics
 
     def standings(self) -> Iterator[Standing]:
-        bought = {} if self.grouped is None else self._by_customer(self.grouped)
+        bought = self._by_customer(self.grouped)
         for customer, results in self._by_customer(self.done).items():
             now = next((result for result in results if self._is_open(result)), None)
             grants, low = self._grants(bought.get(customer, []))
@@ -185,31 +194,35 @@ class _Meter:
     def _grants(self, results: Sequence[Result]) -> tuple[tuple[Grant, ...] | None, bool]:
         """The packs that a customer's periods bought, drawn down oldest first, and whether this one ran low."""
         price = self.meter.price
-        if self.grouped is None or price is None or price.credits is None:
+        if price is None or price.credits is None:
             return None, False
-        assert self.meter.aggregate is not None
         periods: dict[datetime, list[Result]] = {}
         for result in results:
             assert result.window_start is not None, "a billing meter has periods"
             periods.setdefault(result.window_start, []).append(result)
         balance, bought, low = _ZERO, list[tuple[datetime, Decimal]](), False
         for start, groups in sorted(periods.items()):
-            used = [(dict(result.group), result.quantity or _ZERO) for result in groups]
+            used = _sum(result.quantity or _ZERO for result in groups)
             try:
-                bill = price_groups(price, used, self.meter.aggregate.function, balance=balance)
+                bill = price_usage(price, used, balance=balance)
             except Unpriceable as refusal:
                 self.out.report(refusal.rule, at=price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
                 return None, False
-            packs = sum((line.quantity for line in bill.lines if line.kind is LineKind.CREDIT), _ZERO)
+            packs = _sum(line.quantity for line in bill.lines if line.kind is LineKind.CREDIT)
             if packs:
-                bought.append((start, packs * price.credits.pack))
+                bought.append((start, _EXACT.multiply(packs, price.credits.pack)))
             low = bool(packs) and price.credits.refill_below is not None and self._is_open(groups[0])
             assert bill.balance is not None
             balance = bill.balance
-        drawn = sum((units for _, units in bought), _ZERO) - balance
+        drawn = _EXACT.subtract(_sum(units for _, units in bought), balance)
         grants = []
         for start, units in bought:
             taken = min(units, drawn)
-            drawn -= taken
-            grants.append(Grant(start, units, units - taken))
+            drawn = _EXACT.subtract(drawn, taken)
+            grants.append(Grant(start, units, _EXACT.subtract(units, taken)))
         return tuple(grants), low
+
+
+def _sum(numbers: Iterable[Decimal]) -> Decimal:
+    with localcontext(_EXACT):
+        return sum(numbers, _ZERO)

@@ -49,6 +49,8 @@ SQL_NAME_CLASH = Rule(
 _SUPPLIED = {
     "billing_cycles": "the relation of billing cycles",
     "meterspec_as_of": "the relation of the as-of instant",
+    "stripe_customers": "the relation of customers at Stripe",
+    "stripe_sent": "the relation of what Stripe was sent",
 }
 
 

@@ -154,6 +154,8 @@ def _plan_text(made: Plan, account: Account, palette: Palette) -> str:
     words += [f"{counts['orphan']} no longer in the spec"] if counts["orphan"] else []
     words += [f"{counts['foreign']} of others"] if counts["foreign"] else []
     lines.append(", ".join(words) or "the spec has no price for Stripe")
+    if any(step.kind == "price" and step.action.value == "archive" for step in made.steps):
+        lines.append("subscriptions stay on an archived price until their items are moved to the new one")
     if counts["drifted"]:
         lines.append(f"drift: {counts['drifted']} changed in the account, not in the spec")
     return "\n".join(lines) + "\n"

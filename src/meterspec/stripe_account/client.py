@@ -123,7 +123,7 @@ class Account:
         try:
             answer = self._client.raw_request(method, path, **params)
         except stripe.APIConnectionError as error:
-            raise Failure(UNREACHABLE, reason=self._reason(error), hint=_AGAIN) from error
+            raise Failure(UNREACHABLE, reason=_network(self._reason(error)), hint=_AGAIN) from error
         except stripe.StripeError as error:
             if method == "post" and _is_replayed(error.headers or {}):
                 raise Replayed from error
@@ -134,7 +134,13 @@ class Account:
     def _reason(self, error: StripeError) -> str:
         """What Stripe says, on one line, without any key."""
         text = " ".join((error.user_message or str(error) or type(error).__name__).split())
-        return _KEYS.sub("(a key)", text.replace(self._key, "(the key)"))[:500]
+        return _KEYS.sub("(a key)", text.replace(self._key, "(the key)"))[:1000]
+
+
+def _network(text: str) -> str:
+    """What of the SDK's words about a connection is the cause; all of them where no cause is known."""
+    cause = re.search(r"\[Errno -?\d+\] ([A-Za-z ,]+)|(timed out)|(certificate verify failed)", text)
+    return next(filter(None, cause.groups())).lower() if cause is not None else text
 
 
 _AGAIN = "run the same command again: it goes on from where this one ended"

@@ -23,7 +23,7 @@ from meterspec.backends.stripe.bodies import (
     content_hash,
     document,
 )
-from meterspec.backends.stripe.limits import SUPPORTS, check, subjects
+from meterspec.backends.stripe.limits import NO_EXPORT, SUPPORTS, check, subjects, support_table
 from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Meter, PriceModel, Program
 
@@ -44,6 +44,7 @@ __all__ = [
     "emit",
     "emit_export",
     "subjects",
+    "support_table",
 ]
 
 
@@ -58,11 +59,19 @@ BACKEND = Backend(name="stripe", supports=SUPPORTS, emit=emit)
 
 
 def check_export(program: Program, dialect: str, out: Diagnostics) -> None:
-    """Reports what a dialect cannot express of the usage export: MS600, or MS601 for a name."""
+    """Reports what a dialect cannot express of the usage export: MS600, MS601 for a name, or MS626 for all of it."""
     from meterspec.backends import sql  # noqa: PLC0415 - only where usage is exported
     from meterspec.backends.stripe.usage import view_name  # noqa: PLC0415
 
     meters = _exported(program)
+    if not sql.DIALECTS[dialect].has_decimals:
+        for meter in meters:
+            at, hint = (
+                meter.origin and meter.origin / "name",
+                "add a dialect that it can be exported from, such as duckdb",
+            )
+            out.report(NO_EXPORT, at=at, hint=hint, meter=meter.name, target=f"sql/{dialect}")
+        return
     sql.check(program, meters, dialect, out)
     if not out.has_errors:
         for meter in meters:

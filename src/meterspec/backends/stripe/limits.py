@@ -33,7 +33,7 @@ from meterspec.ir import (
 )
 from meterspec.source import Place
 
-__all__ = ["SUPPORTS", "check", "subjects"]
+__all__ = ["NO_EXPORT", "SUPPORTS", "check", "subjects", "support_table"]
 
 
 def _spec(*billing: str, meter: str = "", name: str = "calls") -> str:
@@ -233,6 +233,15 @@ LONG_FEATURE = Rule(
     good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 0.1"),
 )
 
+NO_EXPORT = Rule(
+    code="MS626",
+    slug="no-usage-export",
+    title="An engine that usage cannot be exported from to Stripe",
+    message="usage of meter `{meter}` is not exported to Stripe from {target}, which has no hash function",
+    why="What is sent is told apart by a hash, and its value is a decimal; a script without them would not run.",
+    severity=Severity.WARNING,
+)
+
 SUPPORTS = frozenset(
     {
         *(Feature[function.name] for function in Function),
@@ -260,6 +269,23 @@ _ELSEWHERE = "invoice this meter from the SQL target, `--target sql`"
 def subjects(program: Program) -> tuple[Meter, ...]:
     """The meters that Stripe is about: those that are billed and have a price."""
     return tuple(m for m in program.meters if m.kind is MeterKind.BILLING and m.price is not None)
+
+
+def support_table() -> str:
+    """What Stripe is known to keep of a meter, in Markdown."""
+
+    def kept(feature: Feature) -> str:
+        is_function = feature is Feature.RATIO or feature.value in Function.__members__
+        if feature not in SUPPORTS:
+            return "refused, MS600"
+        if feature is Feature.CALENDAR:
+            return "yes, where subscriptions are anchored at the start of the period, MS616"
+        if not is_function:
+            return "yes"
+        return "yes, by a formula" if feature in _FORMULAS else "as a running value that is sent, MS620"
+
+    rows = [f"| {feature.value} | {kept(feature)} |" for feature in Feature]
+    return "\n".join(["| a meter with | is kept at Stripe |", "| --- | --- |", *rows]) + "\n"
 
 
 def check(program: Program, out: Diagnostics) -> None:
