@@ -365,6 +365,17 @@ def test_cycles_and_a_store_are_part_of_the_evidence(moved: Path) -> None:
     assert "`../cycles.csv` has the sha256" in meterspec("verify", "other", cwd=moved).stderr
 
 
+def test_what_sql_cannot_price_can_be_replayed_as_well(moved: Path) -> None:
+    spec = moved / "meterspec.toml"
+    text = (ROOT / "fixtures/specs/invalid/targets/a_price_for_ratios_that_do_not_add.toml").read_text()
+    spec.write_text(text)
+    row = {"event_id": "e1", "event_time": "2026-01-05T10:00:00Z", "customer_id": "c1", "region": "eu", "failed": True}
+    (moved / "events.jsonl").write_text(json.dumps(row) + "\n")
+    done = meterspec("run", "--events", "events.jsonl", "--evidence", "other", cwd=moved)
+    assert done.returncode == 0, done.stderr
+    assert meterspec("verify", "other", cwd=moved).returncode == 0
+
+
 def test_evidence_is_not_written_over_files_of_others(moved: Path) -> None:
     (moved / "mine").mkdir()
     (moved / "mine" / "notes.txt").write_text("mine")

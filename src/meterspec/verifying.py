@@ -296,9 +296,8 @@ def _compute_again(folder: Path, facts: Document, out: Diagnostics) -> None:
         out.report(CHANGED_RUN, at=None, hint=found.found[0].message, what="inputs")
         return
     done, events, options = evidence.computed_again(program, facts, folder)
-    compiled = compile_program(program, specs, found, targets=evidence.TARGETS)
-    again = evidence.document(program, specs, events, options, done, compiled, folder)
-    *_, manifest = evidence.package(again, next(one for one in compiled if one.path == SOURCES))
+    *_, manifest = evidence.collected(program, specs, events, options, done, folder)
+    again = json.loads(manifest.text)
     if manifest.text.encode() == (folder / "manifest.json").read_bytes():
         return
     _report_numbers(facts["numbers"], again["numbers"], out)
