@@ -249,6 +249,40 @@ def test_a_plan_is_compared_by_its_digests_and_said_not_to_be_compiled_again(tmp
     assert "MS660" in meterspec("verify", tmp_path / "build").stderr
 
 
+def spoiled(path: Path, *route: str | int, value: object = None) -> None:
+    """Puts a value into a manifest, or takes one out."""
+    facts = json.loads(path.read_text())
+    *way, last = route
+    inner = facts
+    for step in way:
+        inner = inner[step]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    path.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("route", "value"),
+    [
+        (["build"], None),
+        (["build", "targets"], "sql"),
+        (["build", "targets"], ["dbt"]),
+        (["build", "dialects"], [1]),
+        (["build", "as_of"], "soon"),
+        (["build", "rollup"], "fortnight"),
+        (["build", "stripe_usage"], "sometimes"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_a_build_that_is_none(build: Path, route: list[str], value: object) -> None:
+    spoiled(build / "compliance/manifest.json", *route, value=value)
+    relist(build, "compliance/manifest.json")
+    done = meterspec("verify", build)
+    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
+
+
 # Runs -----------------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +368,27 @@ def test_evidence_that_was_tampered_with(moved: Path, tamper: Callable[[Path], N
     assert done.returncode == 1
     assert f"error[{code}]" in done.stderr
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("route", "value"),
+    [
+        (["files"], None),
+        (["numbers"], None),
+        (["numbers", 0, "group"], "all"),
+        (["events"], {}),
+        (["events", 0, "family"], "other"),
+        (["events", 0, "files", 0, "named"], "yes"),
+        (["options", "meters"], None),
+        (["options", "range"], "soon"),
+        (["options", "as_of"], "soon"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_a_run_that_is_none(moved: Path, route: list[str | int], value: object) -> None:
+    spoiled(moved / "evidence/manifest.json", *route, value=value)
+    done = meterspec("verify", "evidence", cwd=moved)
+    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
 
 
 OPTIONS = [
