@@ -15,6 +15,7 @@ import tomli
 from meterspec.assessment import Assessment, Period, Status
 from meterspec.backends.compliance.manifest import earliest
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
+from meterspec.ir import Program
 from meterspec.lint import STRICT, choose
 from meterspec.pipeline import assess, load
 from meterspec.project import SpecFile, collect
@@ -366,3 +367,33 @@ def test_the_day_of_the_registry_is_not_in_the_future_of_its_sources() -> None:
     if not PROSE.exists():
         pytest.skip("the researched registry is not beside the checkout")
     assert AS_OF.isoformat().startswith(tomli.loads(PROSE.read_text())["meta"]["as_of"])
+
+
+# Changes --------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_project_is_bound_to_is_in_the_plan_of_a_change() -> None:
+    from meterspec.diff import diff  # noqa: PLC0415
+    from meterspec.migration.steps import Action, steps  # noqa: PLC0415
+
+    def program(text: str) -> Program:
+        out = Diagnostics()
+        found = load([SpecFile("meterspec.toml", text.encode())], out)
+        assert found is not None, codes(out.found)
+        return found
+
+    text = CORRECTED.read_text()
+    before = program(text)
+    after = program(
+        text.replace('region = "IE"', 'region = "NL"')
+        .replace("as_of = 2026-06-30", "as_of = 2026-12-31")
+        .replace('version = "2025", method = "location"', 'version = "2026", method = "location"')
+        .replace('clock_source = "ptbtime1.ptb.de"\n', "")
+    )
+    found = steps(before, after, diff(before, after))
+    assert {(step.action, step.subject) for step in found} == {
+        (Action.OBLIGATIONS, "stripe"),
+        (Action.OBLIGATIONS, "as_of"),
+        (Action.OBLIGATIONS, "acme.platform.agent-run"),
+    }
+    assert {code for step in found for code in step.because} == {"MD541", "MD542", "MD547"}

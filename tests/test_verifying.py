@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,21 +26,31 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from meterspec.__main__ import main
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "carbon-report"
 LONG = ROOT / "fixtures" / "specs" / "valid" / "published_long.toml"
 
 
-def meterspec(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "meterspec", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")},
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command line came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def meterspec(*arguments: str | Path, cwd: Path = ROOT) -> Done:
+    """Runs a command line in this process, where starting one for each would be most of the time."""
+    out, err = StringIO(), StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), mock.patch.dict(os.environ, NO_COLOR="1"):
+        with mock.patch.object(sys, "argv", ["meterspec", *map(str, arguments)]), pytest.raises(SystemExit) as end:
+            main()
+        gc.enable()
+    code = end.value.code
+    return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
 def key_pair(folder: Path, name: str, seed: int) -> tuple[Path, Path]:
