@@ -397,3 +397,30 @@ def test_what_a_project_is_bound_to_is_in_the_plan_of_a_change() -> None:
         (Action.OBLIGATIONS, "acme.platform.agent-run"),
     }
     assert {code for step in found for code in step.because} == {"MD541", "MD542", "MD547"}
+
+
+def test_artefacts_keep_what_the_organisation_adds_for_the_next_diff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meterspec.artifacts import write  # noqa: PLC0415
+    from meterspec.baseline import deployed  # noqa: PLC0415
+    from meterspec.pipeline import compile_program  # noqa: PLC0415
+
+    (tmp_path / "meterspec.toml").write_text(BOOKS.format(years=12, regime="acme_policy"))
+    (tmp_path / "meterspec.regimes.toml").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    out = Diagnostics()
+    files = collect([])
+    program = load(files, out)
+    assert program is not None
+    write(compile_program(program, files, out), tmp_path / "build")
+    again = Diagnostics()
+    assert load(deployed(tmp_path / "build"), again) == program
+    assert codes(again.found, Severity.ERROR) == []
+
+
+def test_repairs_are_made_by_the_rules_of_the_day_that_is_given(tmp_path: Path) -> None:
+    spec = tmp_path / "meterspec.toml"
+    spec.write_text(PUBLISHED.read_text())
+    done = validate(spec, "--as-of", "2028-01-01", "--fix", "--format", "concise")
+    assert "MS506" not in done.stdout and 'unit = "ms"' in spec.read_text()
