@@ -136,14 +136,15 @@ billing = {{ model = "usage", currency = "EUR", unit_amount = 0.01 }}
 """
 PLACES = [
     ('["eu"]', "IE", "", None),
-    ('["eu"]', "US", "", "`eu` does not have it"),
+    ('["eu"]', "US", "", "it is not in `eu`, and no `transfer`"),
     ('["eu"]', "US", "standard_clauses", None),
     ('["eu", "us"]', "US", "", None),
     ('["eu_restricted"]', "US", "standard_clauses", "`eu_restricted` lets nothing out of it"),
+    ('["eu", "eu_restricted"]', "US", "", "`eu_restricted` lets nothing out of it, and it is not in `eu`"),
     ('["eu", "eu_restricted"]', "GB", "adequacy", "`eu_restricted` lets nothing out of it"),
     ('["eu_restricted", "us"]', "US", "", "`eu_restricted` lets nothing out of it, though `us` permits it"),
     ('["uk"]', "GB", "", None),
-    ('["de"]', "FR", "", "`de` does not have it"),
+    ('["de"]', "FR", "", "it is not in `de`, and no `transfer`"),
 ]
 
 
