@@ -15,6 +15,7 @@ import tomli
 from meterspec.assessment import Assessment, Period, Status
 from meterspec.backends.compliance.manifest import earliest
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
+from meterspec.ir import Program
 from meterspec.lint import STRICT, choose
 from meterspec.pipeline import assess, load
 from meterspec.project import SpecFile, collect
@@ -135,14 +136,15 @@ billing = {{ model = "usage", currency = "EUR", unit_amount = 0.01 }}
 """
 PLACES = [
     ('["eu"]', "IE", "", None),
-    ('["eu"]', "US", "", "`eu` does not have it"),
+    ('["eu"]', "US", "", "it is not in `eu`, and no `transfer`"),
     ('["eu"]', "US", "standard_clauses", None),
     ('["eu", "us"]', "US", "", None),
     ('["eu_restricted"]', "US", "standard_clauses", "`eu_restricted` lets nothing out of it"),
+    ('["eu", "eu_restricted"]', "US", "", "`eu_restricted` lets nothing out of it, and it is not in `eu`"),
     ('["eu", "eu_restricted"]', "GB", "adequacy", "`eu_restricted` lets nothing out of it"),
     ('["eu_restricted", "us"]', "US", "", "`eu_restricted` lets nothing out of it, though `us` permits it"),
     ('["uk"]', "GB", "", None),
-    ('["de"]', "FR", "", "`de` does not have it"),
+    ('["de"]', "FR", "", "it is not in `de`, and no `transfer`"),
 ]
 
 
@@ -366,3 +368,60 @@ def test_the_day_of_the_registry_is_not_in_the_future_of_its_sources() -> None:
     if not PROSE.exists():
         pytest.skip("the researched registry is not beside the checkout")
     assert AS_OF.isoformat().startswith(tomli.loads(PROSE.read_text())["meta"]["as_of"])
+
+
+# Changes --------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_project_is_bound_to_is_in_the_plan_of_a_change() -> None:
+    from meterspec.diff import diff  # noqa: PLC0415
+    from meterspec.migration.steps import Action, steps  # noqa: PLC0415
+
+    def program(text: str) -> Program:
+        out = Diagnostics()
+        found = load([SpecFile("meterspec.toml", text.encode())], out)
+        assert found is not None, codes(out.found)
+        return found
+
+    text = CORRECTED.read_text()
+    before = program(text)
+    after = program(
+        text.replace('region = "IE"', 'region = "NL"')
+        .replace("as_of = 2026-06-30", "as_of = 2026-12-31")
+        .replace('version = "2025", method = "location"', 'version = "2026", method = "location"')
+        .replace('clock_source = "ptbtime1.ptb.de"\n', "")
+    )
+    found = steps(before, after, diff(before, after))
+    assert {(step.action, step.subject) for step in found} == {
+        (Action.OBLIGATIONS, "stripe"),
+        (Action.OBLIGATIONS, "as_of"),
+        (Action.OBLIGATIONS, "acme.platform.agent-run"),
+    }
+    assert {code for step in found for code in step.because} == {"MD541", "MD542", "MD547"}
+
+
+def test_artefacts_keep_what_the_organisation_adds_for_the_next_diff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meterspec.artifacts import write  # noqa: PLC0415
+    from meterspec.baseline import deployed  # noqa: PLC0415
+    from meterspec.pipeline import compile_program  # noqa: PLC0415
+
+    (tmp_path / "meterspec.toml").write_text(BOOKS.format(years=12, regime="acme_policy"))
+    (tmp_path / "meterspec.regimes.toml").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    out = Diagnostics()
+    files = collect([])
+    program = load(files, out)
+    assert program is not None
+    write(compile_program(program, files, out), tmp_path / "build")
+    again = Diagnostics()
+    assert load(deployed(tmp_path / "build"), again) == program
+    assert codes(again.found, Severity.ERROR) == []
+
+
+def test_repairs_are_made_by_the_rules_of_the_day_that_is_given(tmp_path: Path) -> None:
+    spec = tmp_path / "meterspec.toml"
+    spec.write_text(PUBLISHED.read_text())
+    done = validate(spec, "--as-of", "2028-01-01", "--fix", "--format", "concise")
+    assert "MS506" not in done.stdout and 'unit = "ms"' in spec.read_text()

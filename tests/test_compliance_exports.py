@@ -408,12 +408,18 @@ def test_texts_of_a_spec_never_become_markup() -> None:
     known = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "ul", "li", "b", "div", "br"}
     assert page.tags <= known | {"table", "tr", "th", "td", "code"}
     assert page.fetched == []
+    assert "&lt;script&gt;" in build["compliance/report.html"] and "&amp;lt;" not in build["compliance/report.html"]
     markdown = build["compliance/report.md"]
     assert "\u202e" not in markdown + build["compliance/report.html"]
     for line in markdown.splitlines():
         if "<script>" in line or "<b>" in line:
             outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", line)
             assert "<" not in outside, line
+
+
+def test_names_in_a_message_are_code_on_the_page() -> None:
+    page = BUILDS["published_long"]["compliance/report.html"]
+    assert "meter <code>agent-carbon-attribution</code> is under <code>csrd</code>" in page
 
 
 @builds

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,21 +26,31 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from meterspec.__main__ import main
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "carbon-report"
 LONG = ROOT / "fixtures" / "specs" / "valid" / "published_long.toml"
 
 
-def meterspec(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "meterspec", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")},
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command line came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def meterspec(*arguments: str | Path, cwd: Path = ROOT) -> Done:
+    """Runs a command line in this process, where starting one for each would be most of the time."""
+    out, err = StringIO(), StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), mock.patch.dict(os.environ, NO_COLOR="1"):
+        with mock.patch.object(sys, "argv", ["meterspec", *map(str, arguments)]), pytest.raises(SystemExit) as end:
+            main()
+        gc.enable()
+    code = end.value.code
+    return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
 def key_pair(folder: Path, name: str, seed: int) -> tuple[Path, Path]:
@@ -249,6 +263,40 @@ def test_a_plan_is_compared_by_its_digests_and_said_not_to_be_compiled_again(tmp
     assert "MS660" in meterspec("verify", tmp_path / "build").stderr
 
 
+def spoiled(path: Path, *route: str | int, value: object = None) -> None:
+    """Puts a value into a manifest, or takes one out."""
+    facts = json.loads(path.read_text())
+    *way, last = route
+    inner = facts
+    for step in way:
+        inner = inner[step]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    path.write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("route", "value"),
+    [
+        (["build"], None),
+        (["build", "targets"], "sql"),
+        (["build", "targets"], ["dbt"]),
+        (["build", "dialects"], [1]),
+        (["build", "as_of"], "soon"),
+        (["build", "rollup"], "fortnight"),
+        (["build", "stripe_usage"], "sometimes"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_a_build_that_is_none(build: Path, route: list[str], value: object) -> None:
+    spoiled(build / "compliance/manifest.json", *route, value=value)
+    relist(build, "compliance/manifest.json")
+    done = meterspec("verify", build)
+    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
+
+
 # Runs -----------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +384,27 @@ def test_evidence_that_was_tampered_with(moved: Path, tamper: Callable[[Path], N
     assert words in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("route", "value"),
+    [
+        (["files"], None),
+        (["numbers"], None),
+        (["numbers", 0, "group"], "all"),
+        (["events"], {}),
+        (["events", 0, "family"], "other"),
+        (["events", 0, "files", 0, "named"], "yes"),
+        (["options", "meters"], None),
+        (["options", "range"], "soon"),
+        (["options", "as_of"], "soon"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_a_run_that_is_none(moved: Path, route: list[str | int], value: object) -> None:
+    spoiled(moved / "evidence/manifest.json", *route, value=value)
+    done = meterspec("verify", "evidence", cwd=moved)
+    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
+
+
 OPTIONS = [
     ["--meter", "agent-energy", "--fill"],
     ["--from", "2026-02-01", "--to", "2026-03-01"],
@@ -363,6 +432,17 @@ def test_cycles_and_a_store_are_part_of_the_evidence(moved: Path) -> None:
     assert done.returncode == 0, done.stderr
     (moved / "cycles.csv").write_text("customer_id,cycle_start,cycle_end\natlas-freight,2026-01-11,2026-02-10\n")
     assert "`../cycles.csv` has the sha256" in meterspec("verify", "other", cwd=moved).stderr
+
+
+def test_what_sql_cannot_price_can_be_replayed_as_well(moved: Path) -> None:
+    spec = moved / "meterspec.toml"
+    text = (ROOT / "fixtures/specs/invalid/targets/a_price_for_ratios_that_do_not_add.toml").read_text()
+    spec.write_text(text)
+    row = {"event_id": "e1", "event_time": "2026-01-05T10:00:00Z", "customer_id": "c1", "region": "eu", "failed": True}
+    (moved / "events.jsonl").write_text(json.dumps(row) + "\n")
+    done = meterspec("run", "--events", "events.jsonl", "--evidence", "other", cwd=moved)
+    assert done.returncode == 0, done.stderr
+    assert meterspec("verify", "other", cwd=moved).returncode == 0
 
 
 def test_evidence_is_not_written_over_files_of_others(moved: Path) -> None:

@@ -271,13 +271,15 @@ def deployed(folder: Path) -> list[SpecFile]:
     if "sources.json" not in digests:
         raise unusable("it has no `sources.json`", again)
     try:
-        listed = json.loads(read("sources.json"))["files"]
-        files = [(str(file["name"]), str(file["text"]).encode()) for file in listed]
-    except (ValueError, KeyError, TypeError):
+        kept = json.loads(read("sources.json"))
+        files = [(str(file["name"]), str(file["text"]).encode()) for file in kept["files"]]
+        own = kept.get("registry")
+        organisation = None if own is None else (f"{folder}:{own['name']}", str(own["text"]).encode())
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise unusable("its `sources.json` is not one that `meterspec compile` writes") from None
     if [sha256(data).hexdigest() for _, data in files] != inputs:
         raise unusable("its sources are not the files that the manifest names as inputs")
-    return [SpecFile(f"{folder}:{name}", data) for name, data in files]
+    return [SpecFile(f"{folder}:{name}", data, None, organisation) for name, data in files]
 
 
 def _folder(path: str | None) -> Path:

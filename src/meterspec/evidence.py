@@ -15,7 +15,7 @@ from typing import Any
 
 from meterspec import __version__
 from meterspec.backends.base import Artifact
-from meterspec.backends.manifest import SOURCES
+from meterspec.backends.manifest import sources
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle, EventFiles, read_cycles
 from meterspec.ir import Meter, Program, Scalar
@@ -27,7 +27,7 @@ from meterspec.store import SealedEvents
 from meterspec.templates import render
 from meterspec.units import parse
 
-__all__ = ["SCHEMA", "TARGETS", "Options", "collected", "computed_again", "document", "files_of", "package"]
+__all__ = ["SCHEMA", "Options", "collected", "computed_again", "files_of"]
 
 SCHEMA = "meterspec/run-manifest@1"
 Document = dict[str, Any]
@@ -51,6 +51,7 @@ class Options:
 def document(
     program: Program,
     files: Sequence[SpecFile],
+    own: tuple[str, bytes] | None,
     events: Sequence[EventFiles | SealedEvents],
     options: Options,
     done: Run,
@@ -58,7 +59,6 @@ def document(
     folder: Path,
 ) -> Document:
     """Everything about a run but its own files; paths of events are relative to the folder of the evidence."""
-    own = next((file.organisation for file in files if file.organisation is not None), None)
     given = [(file.name, file.data, "spec") for file in files] + ([(*own, "registry")] if own else [])
     return {
         "schema": SCHEMA,
@@ -113,22 +113,20 @@ def collected(
     done: Run,
     folder: Path,
 ) -> list[Artifact]:
-    """The files of the evidence of a run, for a folder; the SQL that the spec compiles to is named by its digests."""
+    """The files of the evidence of a run, for a folder; what the spec compiles to is named by its digests, where it
+    does: what is priced in a way that SQL cannot be is computed all the same."""
     from meterspec.pipeline import compile_program  # noqa: PLC0415
 
-    compiled = compile_program(program, files, Diagnostics(), targets=TARGETS)
-    facts = document(program, files, events, options, done, compiled, folder)
-    return package(facts, next(one for one in compiled if one.path == SOURCES))
+    compiled = compile_program(program, files, Diagnostics(), targets=["sql", "compliance"])
+    own = next((file.organisation for file in files if file.organisation is not None), None)
+    facts = document(program, files, own, events, options, done, compiled, folder)
+    return package(facts, sources([(file.name, file.data) for file in files], own))
 
 
-TARGETS = ("sql", "compliance")
-"""What is compiled for the digests in the evidence; a spec that a billing system does not take can be run as well."""
-
-
-def package(facts: Document, sources: Artifact) -> list[Artifact]:
+def package(facts: Document, kept: Artifact) -> list[Artifact]:
     """The files of the evidence: the spec, a report for people, and the manifest, last, over both."""
     report = render("compliance/run.md.j2", facts=facts, code=_code)
-    files = [sources, Artifact(PurePosixPath("report.md"), report)]
+    files = [kept, Artifact(PurePosixPath("report.md"), report)]
     facts["files"] = [
         {"path": str(one.path), "sha256": sha256(one.text.encode()).hexdigest()}
         for one in sorted(files, key=lambda one: one.path)

@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
 from itertools import pairwise
 
 import tomli
@@ -66,25 +68,28 @@ class _Fix:
         return self.replacements[-1].end
 
 
-def fix(files: Sequence[SpecFile], chosen: _Choice) -> Fixed:
+def fix(files: Sequence[SpecFile], chosen: _Choice, *, as_of: date | None = None) -> Fixed:
     """Applies the edits of the findings that are chosen, until none is left that helps.
+
+    `as_of` is the day that obligations are judged by, where it is not the one that the files state.
 
     The repair of an error may bring to light what the error hid. That of a warning or a hint is left out where an error
     would come of it, so a spec that compiles still does.
     """
+    found_in = partial(_check, chosen=chosen, as_of=as_of)
     revisions: dict[str, Revision] = {}
     counts: Counter[str] = Counter()
     refused: set[_Finding] = set()
-    found = _check(files, chosen)
+    found = found_in(files)
     for _ in range(_ROUNDS):
         fixes = [each for each in _compatible(files, found) if _finding(each.diagnostic) not in refused]
         before = {file.name: file for file in files}
         good = [each for each in fixes if each.diagnostic.rule.severity is Severity.ERROR]
         if good:
             files = _applied(files, good)
-            found = _check(files, chosen)
+            found = found_in(files)
         else:
-            good, files, found = _harmless(files, found, fixes, chosen)
+            good, files, found = _harmless(files, found, fixes, found_in)
             refused |= {_finding(each.diagnostic) for each in fixes} - {_finding(each.diagnostic) for each in good}
         if not good:
             break
@@ -94,9 +99,9 @@ def fix(files: Sequence[SpecFile], chosen: _Choice) -> Fixed:
     return Fixed(files, revisions, found, counts)
 
 
-def _check(files: Sequence[SpecFile], chosen: _Choice) -> Sequence[Diagnostic]:
+def _check(files: Sequence[SpecFile], chosen: _Choice, as_of: date | None) -> Sequence[Diagnostic]:
     out = Diagnostics()
-    load(files, out)
+    load(files, out, as_of=as_of)
     return chosen(out)
 
 
@@ -110,7 +115,10 @@ def _errors(found: Iterable[Diagnostic]) -> set[_Finding]:
 
 
 def _harmless(
-    files: Sequence[SpecFile], found: Sequence[Diagnostic], fixes: Sequence[_Fix], chosen: _Choice
+    files: Sequence[SpecFile],
+    found: Sequence[Diagnostic],
+    fixes: Sequence[_Fix],
+    found_in: Callable[[Sequence[SpecFile]], Sequence[Diagnostic]],
 ) -> tuple[list[_Fix], Sequence[SpecFile], Sequence[Diagnostic]]:
     """The fixes that bring no error with them, and the project after them."""
     good: list[_Fix] = []
@@ -121,7 +129,7 @@ def _harmless(
             break
         some = todo.pop(0)
         tried = _applied(files, good + some)
-        found_there = _check(tried, chosen)
+        found_there = found_in(tried)
         if _errors(found_there) <= _errors(found):
             good += some
             after, found_then = tried, found_there

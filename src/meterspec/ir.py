@@ -6,6 +6,7 @@ from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from meterspec.cel.tree import Expr
 from meterspec.cel.types import Environment, Type, Variable
@@ -456,7 +457,7 @@ class Meter:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=False, kw_only=True)
 class Program:
     """A whole project: every file of it merged, every name resolved, every expression typed."""
 
@@ -468,17 +469,19 @@ class Program:
 
     def family(self, name: str) -> Family:
         """The family of that name; KeyError where there is none."""
-        for candidate in self.families:
-            if candidate.name == name:
-                return candidate
-        raise KeyError(name)
+        return self._families[name]
 
     def meter(self, name: str) -> Meter:
         """The meter of that name; KeyError where there is none."""
-        for candidate in self.meters:
-            if candidate.name == name:
-                return candidate
-        raise KeyError(name)
+        return self._meters[name]
+
+    @cached_property
+    def _families(self) -> dict[str, Family]:
+        return {family.name: family for family in self.families}
+
+    @cached_property
+    def _meters(self) -> dict[str, Meter]:
+        return {meter.name: meter for meter in self.meters}
 
     def families_of(self, meter: Meter) -> tuple[Family, ...]:
         """The families whose events a meter counts; for a ratio, those of its numerator and denominator."""

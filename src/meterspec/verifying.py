@@ -13,9 +13,11 @@ from meterspec import __version__
 from meterspec.backends.base import Artifact
 from meterspec.backends.compliance import MANIFEST, SIGNATURE, STATEMENT, as_text
 from meterspec.backends.manifest import SOURCES
+from meterspec.backends.sql import DIALECTS
+from meterspec.backends.stripe import Usage
 from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.ir import CalendarUnit
-from meterspec.pipeline import compile_program, load
+from meterspec.pipeline import ON_REQUEST, TARGETS, compile_program, load
 from meterspec.project import SpecFile
 
 __all__ = ["Verified", "verify"]
@@ -124,9 +126,44 @@ def verify(folder: Path, out: Diagnostics, key: Path | None = None) -> Verified:
     Reports MS660 to MS668; raises `Failure` with MS050 to MS053.
     """
     facts = _read(folder / "manifest.json", folder)
-    if str(facts.get("schema", "")).startswith("meterspec/run-manifest@"):
-        return _verify_run(folder, facts, out)
-    return _verify_build(folder, facts, out, key)
+    is_run = str(facts.get("schema", "")).startswith("meterspec/run-manifest@")
+    _check_shape(facts, _RUN if is_run else {}, "manifest.json", folder)
+    return _verify_run(folder, facts, out) if is_run else _verify_build(folder, facts, out, key)
+
+
+_FILE = {"path": str, "sha256": str}
+_NUMBER = {"meter": str, "window_start": (str, type(None)), "window_end": str, "group": dict}
+_NUMBER |= {"quantity": (str, type(None)), "unit": (str, type(None)), "events": int, "disclosure": (dict, type(None))}
+_TEXT = (str, type(None))
+_RUN = {
+    "numbers": [_NUMBER],
+    "events": [{"family": str, "store": _TEXT, "files": [{**_FILE, "named": bool}]}],
+    "options": {
+        "meters": [str],
+        "fill": bool,
+        "cycles": (dict, type(None)),
+        **dict.fromkeys(("as_of", "start", "end", "range", "cycle_anchor"), _TEXT),
+    },
+}
+_BUILD = {"build": {"targets": [str], "dialects": [str], "rollup": _TEXT, "stripe_usage": str, "as_of": _TEXT}}
+"""What the manifests have to hold to be compared: anybody can have written them."""
+
+
+def _check_shape(found: object, wanted: Any, where: str, folder: Path) -> None:
+    """Raises `Failure` with MS050 where a document lacks what it has to have, or has it otherwise."""
+    match wanted:
+        case dict() if isinstance(found, dict):
+            for key, inner in wanted.items():
+                if key not in found:
+                    raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` without `{key}`")
+                _check_shape(found[key], inner, f"{where}: {key}", folder)
+        case [inner] if isinstance(found, list):
+            for one in found:
+                _check_shape(one, inner, where, folder)
+        case dict() | [_]:
+            raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` that is none")
+        case _ if not isinstance(found, wanted):
+            raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` that is none")
 
 
 def _read(path: Path, folder: Path) -> Document:
@@ -204,9 +241,21 @@ def _check_signature(folder: Path, known: Any, key: Path, out: Diagnostics) -> b
 
 def _compile_again(folder: Path, files: dict[str, str], out: Diagnostics) -> None:
     """Reports MS663 for every file that the kept inputs do not compile to."""
-    facts = json.loads((folder / MANIFEST).read_bytes())
+    try:
+        facts = json.loads((folder / MANIFEST).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{MANIFEST}` that is none") from error
+    _check_shape(facts, _BUILD, str(MANIFEST), folder)
     specs, build = _specs(folder), facts["build"]
-    day = None if build["as_of"] is None else date.fromisoformat(build["as_of"])
+    try:
+        day = None if build["as_of"] is None else date.fromisoformat(build["as_of"])
+        grain = None if build["rollup"] is None else CalendarUnit(build["rollup"])
+        Usage(build["stripe_usage"])
+        unknown = {*build["targets"]} - {*TARGETS, *ON_REQUEST} or {*build["dialects"]} - {*DIALECTS}
+    except ValueError as error:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{MANIFEST}` that is none") from error
+    if unknown:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"was compiled to `{min(unknown)}`, which there is not")
     found = Diagnostics()
     program = load(specs, found, as_of=day)
     made: list[Artifact] = []
@@ -217,7 +266,7 @@ def _compile_again(folder: Path, files: dict[str, str], out: Diagnostics) -> Non
             found,
             targets=build["targets"],
             dialects=build["dialects"],
-            grain=None if build["rollup"] is None else CalendarUnit(build["rollup"]),
+            grain=grain,
             stripe_usage=build["stripe_usage"],
             as_of=day,
         )
@@ -270,7 +319,8 @@ def _verify_run(folder: Path, facts: Document, out: Diagnostics) -> Verified:
 def _check_events(folder: Path, facts: Document, out: Diagnostics) -> int:
     """Reports MS668 for every event file, or file of cycles, that is gone or another one; gives how many there are."""
     listed = [file for one in facts["events"] for file in one["files"]]
-    if facts["options"]["cycles"]:
+    if facts["options"]["cycles"] is not None:
+        _check_shape(facts["options"]["cycles"], _FILE, "manifest.json: cycles", folder)
         listed.append(facts["options"]["cycles"])
     for file in listed:
         path = folder / file["path"]
@@ -295,10 +345,12 @@ def _compute_again(folder: Path, facts: Document, out: Diagnostics) -> None:
     if program is None:
         out.report(CHANGED_RUN, at=None, hint=found.found[0].message, what="inputs")
         return
-    done, events, options = evidence.computed_again(program, facts, folder)
-    compiled = compile_program(program, specs, found, targets=evidence.TARGETS)
-    again = evidence.document(program, specs, events, options, done, compiled, folder)
-    *_, manifest = evidence.package(again, next(one for one in compiled if one.path == SOURCES))
+    try:
+        done, events, options = evidence.computed_again(program, facts, folder)
+    except (KeyError, ValueError) as error:  # a family that is not in the spec, an instant that is none
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault="has options or families that its spec lacks") from error
+    *_, manifest = evidence.collected(program, specs, events, options, done, folder)
+    again = json.loads(manifest.text)
     if manifest.text.encode() == (folder / "manifest.json").read_bytes():
         return
     _report_numbers(facts["numbers"], again["numbers"], out)

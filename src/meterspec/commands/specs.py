@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def validate(
         return lint.choose(order(found), strict=strict, profile=profile, select=select, ignore=ignore)
 
     if fix or diff:
-        found = _fix(files, chosen, diff=diff, quiet=quiet)
+        found = _fix(files, chosen, day_argument(as_of), diff=diff, quiet=quiet)
     else:
         out = Diagnostics()
         load(files, out, as_of=day_argument(as_of))
@@ -95,12 +96,17 @@ def _add_step_summary(page: Path, found: Sequence[Diagnostic], files: int) -> No
 
 
 def _fix(
-    files: Sequence[SpecFile], chosen: Callable[[Iterable[Diagnostic]], list[Diagnostic]], *, diff: bool, quiet: bool
+    files: Sequence[SpecFile],
+    chosen: Callable[[Iterable[Diagnostic]], list[Diagnostic]],
+    as_of: date | None,
+    *,
+    diff: bool,
+    quiet: bool,
 ) -> Sequence[Diagnostic]:
     """Repairs what can be, and gives what is found then; with `diff` shows how, and ends the command there."""
     from meterspec.fixing import fix  # noqa: PLC0415
 
-    done = fix(files, chosen)
+    done = fix(files, chosen, as_of=as_of)
     if diff:
         _write_diffs(list(done.revisions.items()))
     else:

@@ -20,6 +20,7 @@ from meterspec.ir import (
     Price,
     Program,
     Rate,
+    Statement,
     Tier,
 )
 
@@ -109,10 +110,13 @@ _Asked = Iterator[tuple[Action, str, str]]
 
 def _asked(before: Program, after: Program, verdict: Verdict) -> _Asked:
     change = verdict.change
-    if change.route[0].field == "families":
-        yield from _of_family(before, after, verdict)
-    else:
-        yield from _of_meter(verdict)
+    match change.route[0].field:
+        case "families":
+            yield from _of_family(before, after, verdict)
+        case "meters":
+            yield from _of_meter(verdict)
+        case _:  # of the whole project only what it is bound to is stated: sinks, and the day that counts
+            yield Action.OBLIGATIONS, verdict.subject, verdict.message
     if verdict.code == "MD000":
         yield Action.DECIDE, change.subject, verdict.message
 
@@ -150,9 +154,9 @@ def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
             yield views
             yield Action.STORE, name, ""
             yield from _readers_of(before, after, name)
-        case owner, _, _ if owner is Compliance:
+        case owner, _, _ if owner in (Compliance, Statement):
             yield Action.OBLIGATIONS, name, message
-        case owner, "personal", _ if owner is Field:
+        case owner, "personal" | "statements", _ if owner is Field:
             yield Action.OBLIGATIONS, name, message
 
 
@@ -214,7 +218,7 @@ def _of_meter(verdict: Verdict) -> _Asked:
             yield from _recounted(shown)
         case owner, _, _ if owner in (Entitlement, Hooks):
             yield Action.APPLICATION, name, message
-        case owner, _, _ if owner is Compliance:
+        case owner, _, _ if owner in (Compliance, Statement):
             yield Action.OBLIGATIONS, name, message
         case owner, "kind", _ if owner is Meter:
             yield Action.READERS, name, message

@@ -1,16 +1,18 @@
 """The manifest for people: one page in Markdown and one in HTML that needs nothing but itself.
 
-A text of a spec never becomes markup: in HTML it is escaped, in Markdown it stands in code.
+A text of a spec never becomes markup: the templates of HTML escape it, in Markdown it stands in code.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meterspec.templates import render
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 __all__ = ["code", "html", "markdown"]
 
@@ -25,7 +27,7 @@ def markdown(facts: Document) -> str:
 def html(facts: Document) -> str:
     """`report.html`: no script, no style sheet and no picture from anywhere else."""
     return render(
-        "compliance/report.html.j2", facts=facts, text=_text, prose=_prose, counts=_counts(facts), short=_short
+        "compliance/report.html.j2", facts=facts, text=_visible, prose=_prose, counts=_counts(facts), short=_short
     )
 
 
@@ -41,13 +43,11 @@ def _visible(value: object) -> str:
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
 
 
-def _text(value: object) -> str:
-    return escape(_visible(value))
-
-
-def _prose(value: object) -> str:
+def _prose(value: object) -> Markup:
     """A message in HTML: what stands between backticks is code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", _text(value))
+    from markupsafe import Markup, escape  # noqa: PLC0415 - with the templates
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(_visible(value)))))  # noqa: S704 - escaped
 
 
 def code(value: object) -> str:

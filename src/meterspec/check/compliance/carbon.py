@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from meterspec.cel.types import Environment
+from meterspec.cel import Call, Environment, show, walk
 from meterspec.check.compliance.judging import Judge, listed, unit_of_field
 from meterspec.check.compliance.overlap import Overlap, overlap
 from meterspec.diagnostics import Rule, Severity
@@ -289,12 +289,76 @@ PERHAPS_TWICE = Rule(
     """,
 )
 
+ROUNDED_EARLY = Rule(
+    code="MS549",
+    slug="rounded-before-summing",
+    title="A reported sum of numbers that are rounded one by one",
+    message="meter `{meter}` is reported under {regimes} and rounds every event before it adds them up",
+    why="Rounding once, at the end, is off by half a step; rounding every event is off by half a step each, and in the "
+    "same direction for all that are alike. The quantity is rounded to `precision` anyway.",
+    severity=Severity.WARNING,
+    bad="""
+        [[families]]
+        name = "server.hour"
+        schema.energy = { type = "float", required = true, unit = "kWh" }
+        [[meters]]
+        name = "energy"
+        unit = "kWh"
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "math.round(energy)", window = "month" }
+        compliance.regulatory_regimes = ["vsme"]
+    """,
+    good="""
+        [[families]]
+        name = "server.hour"
+        schema.energy = { type = "float", required = true, unit = "kWh" }
+        [[meters]]
+        name = "energy"
+        unit = "kWh"
+        precision = 0
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "energy", window = "month" }
+        compliance.regulatory_regimes = ["vsme"]
+    """,
+)
+MARKET_SCI = Rule(
+    code="MS550",
+    slug="market-based-intensity",
+    title="A software carbon intensity of what was bought by contract",
+    message="meter `{meter}` is under `sci` and market-based",
+    why="ISO/IEC 21031 leaves market-based measures out: an intensity that a certificate lowers says nothing about the "
+    "software.",
+    severity=Severity.WARNING,
+    bad="""
+        [[families]]
+        name = "server.hour"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "AIB", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "carbon" }
+        compliance = { regulatory_regimes = ["sci"], ghg_method = "market" }
+    """,
+    good="""
+        [[families]]
+        name = "server.hour"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "carbon" }
+        compliance = { regulatory_regimes = ["sci"], ghg_method = "location" }
+    """,
+)
+
 _DAY = 86_400
 _ADDED = {Function.SUM, Function.COUNT, Function.TIME_WEIGHTED}
 
 
 def check_carbon(judge: Judge) -> None:
-    """Reports MS542 to MS548."""
+    """Reports MS542 to MS550."""
     for family, meters in judge.families:
         _check_sources(judge, family, meters)
     for meter in judge.program.meters:
@@ -303,8 +367,11 @@ def check_carbon(judge: Judge) -> None:
             _check_category(judge, meter)
             _check_window(judge, meter)
             _check_unit(judge, meter)
-    for first, second in combinations(judge.program.meters, 2):
-        _check_pair(judge, first, second)
+            _check_rounding(judge, meter)
+            _check_intensity(judge, meter)
+    for alike in _added(judge):
+        for (first, box), (second, _) in combinations(alike, 2):
+            _check_pair(judge, first, second, box)
 
 
 def _check_methods(judge: Judge, meter: Meter) -> None:
@@ -451,14 +518,52 @@ def _check_unit(judge: Judge, meter: Meter) -> None:
     )
 
 
+_ROUNDS = {"math_round_decimal", "math_ceil_decimal", "math_floor_decimal", "decimal_to_int64"}
+
+
+def _check_rounding(judge: Judge, meter: Meter) -> None:
+    value = meter.aggregate.value if meter.aggregate is not None else None
+    if value is None or meter.aggregate is None or meter.aggregate.function not in _ADDED:
+        return
+    regimes = judge.regimes_of(meter)
+    rounding = [node.overload for node in walk(value) if isinstance(node, Call) and node.overload in _ROUNDS]
+    compared: dict[str, Any] = {"value": show(value), "rounded": "yes" if rounding else "no"}
+    if not rounding:
+        judge.passes(ROUNDED_EARLY, meter.name, regimes, **compared)
+        return
+    at = meter.origin and meter.origin / "aggregate" / "value"
+    hint = "take the rounding out; `precision` and `rounding` of the meter round the sum"
+    judge.fails(ROUNDED_EARLY, meter.name, at=at, hint=hint, regimes=regimes, compared=compared, meter=meter.name)
+
+
+def _check_intensity(judge: Judge, meter: Meter) -> None:
+    regimes = [regime for regime in judge.regimes_of(meter) if regime.id == "sci"]
+    method = meter.compliance.stated("ghg_method")
+    if not regimes or method is None:
+        return
+    if method != "market":
+        judge.passes(MARKET_SCI, meter.name, regimes, ghg_method=method)
+        return
+    at = meter.compliance.origin and meter.compliance.origin / "ghg_method"
+    compared: dict[str, Any] = {"ghg_method": method}
+    judge.fails(MARKET_SCI, meter.name, at=at, regimes=regimes, compared=compared, meter=meter.name)
+
+
 # Twice ----------------------------------------------------------------------------------------------------------
 
 
-def _check_pair(judge: Judge, first: Meter, second: Meter) -> None:
-    """Compares the filters of two meters whose results are added: one box, one window, the same groups."""
-    box = _box(judge, first)
-    if box is None or box != _box(judge, second) or first.window != second.window or first.group_by != second.group_by:
-        return
+def _added(judge: Judge) -> list[list[tuple[Meter, tuple[str, ...]]]]:
+    """Meters whose results are added, and what they are added up as: one box, one window, the same groups."""
+    together: dict[tuple[object, ...], list[tuple[Meter, tuple[str, ...]]]] = {}
+    for meter in judge.program.meters:
+        box = _box(judge, meter) if judge.regimes_of(meter) else None
+        if box is not None:
+            together.setdefault((box, meter.window, meter.group_by), []).append((meter, box))
+    return list(together.values())
+
+
+def _check_pair(judge: Judge, first: Meter, second: Meter, box: tuple[str, ...]) -> None:
+    """Compares the filters of two meters whose results are added."""
     shared = [family for family in judge.program.families_of(first) if family in judge.program.families_of(second)]
     regimes = [regime for regime in judge.regimes_of(first) if regime in judge.regimes_of(second)]
     if not shared or not regimes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from meterspec.check.compliance.judging import Judge
-from meterspec.diagnostics import Rule, Severity, did_you_mean
+from meterspec.diagnostics import Rule, Severity
 from meterspec.ir import Meter
 from meterspec.regimes import Datapoint, Regime
 from meterspec.units import BadUnit, parse
@@ -101,8 +103,8 @@ def check_datapoints(judge: Judge) -> None:
         known = judge.registry.datapoints()
         at = meter.compliance.origin and meter.compliance.origin / "disclosure"
         if concept not in known:
-            near = did_you_mean(concept, known)
-            judge.out.report(UNKNOWN_DATAPOINT, at=at, hint=near or "the page on reporting lists them", concept=concept)
+            hint = _nearest(concept, known) or "docs/reporting.md lists those there are"
+            judge.out.report(UNKNOWN_DATAPOINT, at=at, hint=hint, concept=concept)
             continue
         regime, point = known[concept]
         judge.passes(UNKNOWN_DATAPOINT, meter.name, [regime], concept=concept, standard=regime.standard_version)
@@ -121,6 +123,26 @@ def check_datapoints(judge: Judge) -> None:
             regime=regime.id,
             meter=meter.name,
         )
+
+
+def _nearest(concept: str, known: Iterable[str]) -> str | None:
+    """A hint naming the element made of the same words, in whatever order: by letters, scope 2 is near to scope 3."""
+    typed = _words_of(concept)
+
+    def likeness(name: str) -> float:
+        words = _words_of(name)
+        return len(typed & words) / len(typed | words)
+
+    best = max(known, key=lambda name: (name.partition(":")[0] == concept.partition(":")[0], likeness(name)))
+    scopes = {word for word in typed ^ _words_of(best) if word.startswith("scope")}
+    return f"did you mean `{best}`?" if likeness(best) >= 0.6 and not scopes else None
+
+
+def _words_of(concept: str) -> frozenset[str]:
+    """The words of an element, with the abbreviations that people use written out."""
+    name = concept.partition(":")[2] or concept
+    name = name.replace("GHG", "GreenhouseGas").replace("CO2", "GreenhouseGas")
+    return frozenset(word.lower() for word in re.findall("[A-Z][a-z]*[0-9]*", name))
 
 
 def _check_unit(judge: Judge, meter: Meter, regime: Regime, point: Datapoint) -> None:

@@ -151,12 +151,14 @@ def outside(country: str, zones: Sequence[Zone], transfer: str | None) -> str | 
     """Why zones do not permit a country, in words; None where they do."""
     forbid = [zone.id for zone in zones if zone.restricted and country not in zone.members]
     permit = [zone.id for zone in zones if country in zone.members]
+    without = [zone.id for zone in zones if not zone.restricted] if not permit and transfer is None else []
     if forbid:
         though = f", though {listed(permit)} permits it" if permit else ""
-        return f"{listed(forbid)} lets nothing out of it{though}"
-    if not zones or permit or transfer is not None:
+        also = f", and it is not in {listed(without, 'or')}" if without else ""
+        return f"{listed(forbid)} lets nothing out of it{though}{also}"
+    if not without:
         return None
-    return f"{listed([zone.id for zone in zones])} does not have it, and no `transfer` says what that rests on"
+    return f"it is not in {listed(without, 'or')}, and no `transfer` says what that rests on"
 
 
 def _zones(judge: Judge, names: Sequence[str]) -> list[Zone]:
