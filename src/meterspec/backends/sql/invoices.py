@@ -263,8 +263,9 @@ def check_prices(program: Program, meters: Sequence[Meter], out: Diagnostics) ->
     columns = _shared(billed) if billed else _Columns(0, 0, 0)
     for meter in billed:
         at = meter.origin and meter.origin / "billing"
-        if meter.aggregate is None and len(meter.group_by) != 1:
-            groups = " and ".join(f"`{name}`" for name in meter.group_by) or "nobody"
+        customers = {family.customer for family in program.families_of(meter)}
+        if meter.aggregate is None and (len(meter.group_by) != 1 or meter.group_by[0] not in customers):
+            groups = " and ".join(f"`{name}`" for name in meter.group_by) or "nothing"
             hint = "let its two meters group by the customer alone"
             out.report(RATIO_GROUPS, at=at, hint=hint, meter=meter.name, groups=groups)
             continue
