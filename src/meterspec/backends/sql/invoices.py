@@ -623,6 +623,9 @@ class _Lines(Stages):
         return self._only("applying", source, b.any_of(applies))
 
     def _is(self, *what: str) -> exp.Expr:
+        """Whether a row is for one of these lines."""
+        if len(what) == 1:
+            return b.binary(exp.EQ, b.column(_WHAT), b.text(what[0]))
         return exp.In(this=b.column(_WHAT), expressions=[b.text(one) for one in what])
 
     def _priced(self, source: str, present: Set[str]) -> str:
