@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.diff import diff, renamed
 from meterspec.events import Anchor
 from meterspec.events import find as find_files
+from meterspec.invoicing import invoice
 from meterspec.ir import Program
 from meterspec.money import Money, compare, customers, totals
 from meterspec.pipeline import load
-from meterspec.pricing import price_groups
 from meterspec.project import SpecFile
 from meterspec.run import run
 from meterspec.store import find, seal
@@ -138,31 +139,21 @@ Key = tuple[str, datetime | None, datetime, str]
 Number = tuple[str, datetime | None, datetime, object]
 
 
+@cache
 def by_hand(
-    text: str, arguments: list[str], **options: object
+    text: str, arguments: tuple[str, ...], chosen: str
 ) -> tuple[dict[Key, Decimal], dict[Number, Decimal | None]]:
     """The invoices and the numbers of one spec, by the commands' own parts, one spec at a time."""
-    spec, out = program(text), Diagnostics()
+    spec, out, options = program(text), Diagnostics(), {"as_of": AS_OF, **OPTIONS[chosen]}
     names = {family.name for family in spec.families}
-    done = run(spec, find(spec, [one for one in arguments if one.partition("=")[0] in names]), out, **options)  # type: ignore[arg-type]
+    given = find(spec, [one for one in arguments if one.partition("=")[0] in names])
+    done = run(spec, given, out, **options)  # type: ignore[arg-type]
+    made = invoice(spec, given, out, **options)  # type: ignore[arg-type]
     assert not out.has_errors
-    invoices: dict[Key, Decimal] = {}
-    numbers: dict[Number, Decimal | None] = {}
-    usage: dict[tuple[str, str, datetime | None, datetime], list[tuple[dict[str, object], Decimal]]] = {}
-    for result in done.results:
-        meter = spec.meter(result.meter)
-        numbers[meter.name, result.window_start, result.window_end, result.group] = result.quantity
-        if meter.price is not None and result.quantity is not None:
-            key = (meter.name, str(dict(result.group)["customer_id"]), result.window_start, result.window_end)
-            usage.setdefault(key, []).append((dict(result.group), result.quantity))
-    for (name, customer, start, end), groups in usage.items():
-        meter = spec.meter(name)
-        assert meter.price is not None
-        assert meter.aggregate is not None
-        bill = price_groups(meter.price, groups, meter.aggregate.function)  # type: ignore[arg-type]
-        of = (customer, start, end, meter.price.currency)
-        invoices[of] = invoices.get(of, Decimal(0)) + bill.amount
-    return invoices, numbers
+    numbers: dict[Number, Decimal | None] = {
+        (one.meter, one.window_start, one.window_end, one.group): one.quantity for one in done.results
+    }
+    return {(one.customer, one.start, one.end, one.currency): one.amount for one in made.invoices}, numbers
 
 
 BY_REGION = 'window = "month", group_by = ["customer_id", "region"]'
@@ -185,6 +176,7 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
     "other groups": [(BY_REGION, 'window = "month", group_by = ["customer_id"]')],
     "an interval": [('currency = "EUR"\nbase_fee', 'currency = "EUR"\ninterval = "quarter"\nbase_fee')],
 }
+AS_OF = datetime(2026, 4, 2, tzinfo=UTC)
 OPTIONS: dict[str, dict[str, object]] = {
     "all": {},
     "from": {"begins": (datetime(2026, 2, 1, tzinfo=UTC), None)},
@@ -196,9 +188,8 @@ OPTIONS: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_both_sides_are_what_each_spec_gives_by_itself(name: str, chosen: str, events: list[str]) -> None:
     after = edited(*CHANGES[name])
-    options = {"as_of": datetime(2026, 4, 2, tzinfo=UTC), **OPTIONS[chosen]}
-    found = compared(SPEC, after, events, **options)
-    left, right = by_hand(SPEC, events, **options), by_hand(after, events, **options)
+    found = compared(SPEC, after, events, as_of=AS_OF, **OPTIONS[chosen])
+    left, right = (by_hand(text, tuple(events), chosen) for text in (SPEC, after))
     keyed = {(one.customer, one.start, one.end, one.currency): one for one in found.invoices}
     assert {key: one.before for key, one in keyed.items() if one.before is not None} == left[0]
     assert {key: one.after for key, one in keyed.items() if one.after is not None} == right[0]
@@ -233,8 +224,8 @@ def test_the_money_of_an_unchanged_meter_is_zero(name: str, events: list[str]) -
     touched = {verdict.subject for verdict in diff(before, after)}
     families = {meter.name for meter in after.meters for one in after.families_of(meter) if one.name in touched}
     found = compared(SPEC, edited(*CHANGES[name]), events)
-    for invoice in found.invoices:
-        for part in invoice.meters:
+    for one in found.invoices:
+        for part in one.meters:
             assert part.meter in touched | families or part.before == part.after
 
 

@@ -23,6 +23,7 @@ from meterspec.backends.sql import build as b
 from meterspec.backends.sql.dialects import DIALECTS, NARROW, WIDE
 from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Meter
+from tests.random_prices import priced
 from tests.random_specs import spec
 
 EMITTED_ONLY = [name for name, dialect in DIALECTS.items() if not dialect.executed]
@@ -42,6 +43,13 @@ def test_every_statement_is_one_of_the_dialect(name: str) -> None:
     for artifact in backend(name).emit(replace(made.program, meters=kept)):
         statements = parse(artifact.text, read=DIALECTS[name].printer)
         assert [type(statement) for statement in statements] == [exp.Create] * artifact.text.count("\nCREATE ")
+
+
+@pytest.mark.parametrize("name", EMITTED_ONLY)
+def test_every_statement_of_invoices_is_one_of_the_dialect(name: str) -> None:
+    texts = {artifact.path.name: artifact.text for artifact in backend(name).emit(priced(random.Random(1), 8).program)}
+    statements = parse(texts["invoices.sql"], read=DIALECTS[name].printer)
+    assert [type(statement) for statement in statements] == [exp.Create] * texts["invoices.sql"].count("\nCREATE ")
 
 
 # Documented arithmetic ----------------------------------------------------------------------------------------------

@@ -206,6 +206,63 @@ billing = { model = "usage", currency = "EUR", unit_amount = 2 }
     ]
 
 
+# Who owes, found another way ------------------------------------------------------------------------------------
+
+
+def months_from(moment: datetime, step: int) -> list[datetime]:
+    """Beginnings of months, quarters or years, from the one that an instant is in."""
+    first = datetime(moment.year, moment.month - (moment.month - 1) % step, 1, tzinfo=UTC)
+    return [
+        first.replace(year=first.year + (first.month - 1 + step * n) // 12, month=(first.month - 1 + step * n) % 12 + 1)
+        for n in range(30)
+    ]
+
+
+def owed(
+    seen: dict[str, list[datetime]], cycles: list[Cycle], as_of: datetime | None, step: int, *, by_cycle: bool
+) -> set[tuple[str, datetime, datetime]]:
+    """The periods that customers owe for, by the sentences of the page on prices."""
+    now = as_of or max(moment for moments in seen.values() for moment in moments) + timedelta(microseconds=1)
+    own = {who: [(start, end) for one, start, end in cycles if one == who] for who, _, _ in cycles}
+    found = set()
+    for who in {*seen, *own}:
+        if who in own and by_cycle:
+            found |= {(who, start, end) for start, end in own[who] if start < now}
+            continue
+        first = min(start for start, _ in own[who]) if who in own else min(seen[who])
+        last = min(now, max(end for _, end in own[who])) if who in own else now
+        if first < last:
+            found |= {(who, *pair) for pair in pairwise(months_from(first, step)) if pair[0] < last}
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_periods_are_owed_by_the_rules(seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)
+    interval, step = draw.choice([("month", 1), ("quarter", 3), ("year", 12)])
+    by_cycle = draw.random() < 0.6
+    text = SEATS.replace("WINDOW", "billing_cycle" if by_cycle else interval)
+    program = program_of(text.replace('currency = "EUR"', f'currency = "EUR"\ninterval = "{interval}"'))
+    customers = ["a", "b", "ü", "d"]
+    moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=draw.randint(0, 400 * 86_400)) for _ in range(12)]
+    edges = [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC) - timedelta(microseconds=1)]
+    seen: dict[str, list[datetime]] = {}
+    events: list[Event] = []
+    for number, moment in enumerate([*moments, *edges]):
+        who = draw.choice(customers)
+        seen.setdefault(who, []).append(moment)
+        events.append({"event_id": str(number), "event_time": moment.isoformat(), "customer_id": who, "user": None})
+    listed: list[Cycle] = []
+    for who in draw.sample([*customers, "idle"], draw.randint(0, 3)):
+        days = sorted(draw.sample(range(450), draw.randint(2, 5)))
+        bounds = [datetime(2025, 12, 1, tzinfo=UTC) + timedelta(days=day) for day in days]
+        listed += [(who, *pair) for pair in pairwise(bounds) if draw.random() < 0.9]
+    as_of = draw.choice([None, draw.choice(edges), datetime(2026, draw.randint(1, 12), 7, tzinfo=UTC)])
+    done = made(program, events, tmp_path, cycles=listed, as_of=as_of)
+    wanted = owed(seen, listed, as_of, step, by_cycle=by_cycle)
+    assert [(one.customer, one.start, one.end) for one in done.invoices] == sorted(wanted)
+
+
 # The compiled SQL -----------------------------------------------------------------------------------------------
 
 FAMILY = """\

@@ -163,6 +163,8 @@ def trace_text(trace: Trace, palette: Palette) -> str:
     if isinstance(trace.charge, Unpriceable):
         parts.append(f"\nno price: {printable(str(trace.charge))}\n")
     elif trace.charge is not None:
+        if len(trace.groups) > 1 and function not in ADDITIVE:
+            parts.append("the quantities of groups do not add: what is billed comes from the events of all at a rate\n")
         parts.append("\n" + bill_text(trace.charge.bill, palette))
     return "".join(parts)
 
@@ -206,6 +208,9 @@ def trace_json(trace: Trace) -> dict[str, object]:
         "precision": trace.meter.precision,
         "unit": trace.meter.unit,
         "bill": None if charge is None else _bill_json(charge),
+        "finding": {"code": trace.charge.rule.code, "message": str(trace.charge)}
+        if isinstance(trace.charge, Unpriceable)
+        else None,
     }
 
 

@@ -85,7 +85,9 @@ class Names:
             )
             return False
         for relation in relations:
-            other, place = self._relations.setdefault(relation, (f"{what} `{name}`", at))
+            # The compiler names its own views so, some of them by what they hold and some by a digest.
+            own = ("a view of the compiler", None) if relation.startswith("meterspec_") else (f"{what} `{name}`", at)
+            other, place = self._relations.setdefault(relation, own)
             if place is not at:
                 self._out.report(
                     SQL_NAME_CLASH,

@@ -170,11 +170,12 @@ def trace(
     from meterspec.store import find  # noqa: PLC0415
     from meterspec.tracing import trace as find_events  # noqa: PLC0415
 
-    for argument, value in (("--customer", customer), ("--events", events)):
-        if not value:
-            hint = f"the events behind a number are found with `{argument}`"
-            raise Failure(BAD_ARGUMENT, argument=argument, value="", reason=": it is needed here", hint=hint)
-    assert customer is not None
+    if not customer:
+        hint = "say whose number it is: `--customer ID`"
+        raise Failure(BAD_ARGUMENT, argument="--customer", value="", reason=": a number is of one customer", hint=hint)
+    if not events:
+        hint = "name the event files with `--events`"
+        raise Failure(BAD_ARGUMENT, argument="--events", value="", reason=": nothing is to be read", hint=hint)
     program, out = program_of(collect(paths))
     meter = meter_of(program, subject)
     start, _, end = (period or "").partition("/")

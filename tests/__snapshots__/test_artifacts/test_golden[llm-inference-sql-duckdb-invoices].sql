@@ -299,7 +299,7 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('tier')
+      WHEN "meterspec_what" = 'tier'
       THEN LEAST("meterspec_count", COALESCE("meterspec_high", "meterspec_count")) - "meterspec_begin"
       ELSE 1000
     END AS "meterspec_size"
@@ -309,9 +309,9 @@ WITH "usage" AS (
     *
   FROM "sized"
   WHERE
-    "meterspec_what" IN ('finding')
+    "meterspec_what" = 'finding'
     AND "meterspec_finding" IS NOT NULL
-    OR "meterspec_what" IN ('tier')
+    OR "meterspec_what" = 'tier'
     AND "meterspec_finding" IS NULL
     AND "meterspec_count" > "meterspec_over"
     AND "meterspec_size" > 0
@@ -319,7 +319,7 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('finding')
+      WHEN "meterspec_what" = 'finding'
       THEN CAST(NULL AS HUGEINT)
       ELSE ("meterspec_size" // 100000) * "meterspec_unit" + ((("meterspec_size" % 100000) * "meterspec_unit" * 2 + 100000) // 200000)
     END AS "meterspec_amount"
@@ -333,17 +333,17 @@ SELECT
   'llm-input-tokens' AS "meter",
   "meterspec_line" AS "line",
   CASE
-    WHEN "meterspec_what" IN ('finding')
+    WHEN "meterspec_what" = 'finding'
     THEN 'usage'
-    WHEN "meterspec_what" IN ('tier')
+    WHEN "meterspec_what" = 'tier'
     THEN 'usage'
     ELSE "meterspec_what"
   END AS "kind",
   NULLIF(CAST(NULL AS BIGINT), 1) AS "rate",
   CAST(CAST(CAST("meterspec_begin" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "from",
   CAST(CAST(CAST("meterspec_high" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "to",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.0001' AS DECIMAL(4, 4)) AS DECIMAL(38, 4)) AS "unit_amount",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.0001' AS DECIMAL(4, 4)) AS DECIMAL(38, 4)) AS "unit_amount",
   CAST(CAST(CAST("meterspec_amount" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.01' AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS "amount",
   "meterspec_finding" AS "finding"
 FROM "priced";
@@ -464,7 +464,7 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('tier')
+      WHEN "meterspec_what" = 'tier'
       THEN LEAST("meterspec_count", COALESCE("meterspec_high", "meterspec_count")) - "meterspec_begin"
       ELSE 1000
     END AS "meterspec_size"
@@ -474,9 +474,9 @@ WITH "usage" AS (
     *
   FROM "sized"
   WHERE
-    "meterspec_what" IN ('finding')
+    "meterspec_what" = 'finding'
     AND "meterspec_finding" IS NOT NULL
-    OR "meterspec_what" IN ('tier')
+    OR "meterspec_what" = 'tier'
     AND "meterspec_finding" IS NULL
     AND "meterspec_count" > "meterspec_over"
     AND "meterspec_size" > 0
@@ -484,7 +484,7 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('finding')
+      WHEN "meterspec_what" = 'finding'
       THEN CAST(NULL AS HUGEINT)
       ELSE ("meterspec_size" // 10000) * "meterspec_unit" + ((("meterspec_size" % 10000) * "meterspec_unit" * 2 + 10000) // 20000)
     END AS "meterspec_amount"
@@ -498,17 +498,17 @@ SELECT
   'llm-output-tokens' AS "meter",
   "meterspec_line" AS "line",
   CASE
-    WHEN "meterspec_what" IN ('finding')
+    WHEN "meterspec_what" = 'finding'
     THEN 'usage'
-    WHEN "meterspec_what" IN ('tier')
+    WHEN "meterspec_what" = 'tier'
     THEN 'usage'
     ELSE "meterspec_what"
   END AS "kind",
   NULLIF(CAST(NULL AS BIGINT), 1) AS "rate",
   CAST(CAST(CAST("meterspec_begin" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "from",
   CAST(CAST(CAST("meterspec_high" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "to",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) * 10 AS DECIMAL(38, 0)) * CAST('0.0001' AS DECIMAL(4, 4)) AS DECIMAL(38, 4)) AS "unit_amount",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.001' AS DECIMAL(3, 3)) AS DECIMAL(38, 3)) AS "quantity",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) * 10 AS DECIMAL(38, 0)) * CAST('0.0001' AS DECIMAL(4, 4)) AS DECIMAL(38, 4)) AS "unit_amount",
   CAST(CAST(CAST("meterspec_amount" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.01' AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS "amount",
   "meterspec_finding" AS "finding"
 FROM "priced";

@@ -307,9 +307,9 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('tier')
+      WHEN "meterspec_what" = 'tier'
       THEN LEAST("meterspec_count", COALESCE("meterspec_high", "meterspec_count")) - "meterspec_begin"
-      WHEN "meterspec_what" IN ('included')
+      WHEN "meterspec_what" = 'included'
       THEN "meterspec_free"
       ELSE 1000000
     END AS "meterspec_size"
@@ -319,12 +319,12 @@ WITH "usage" AS (
     *
   FROM "sized"
   WHERE
-    "meterspec_what" IN ('finding')
+    "meterspec_what" = 'finding'
     AND "meterspec_finding" IS NOT NULL
-    OR "meterspec_what" IN ('included')
+    OR "meterspec_what" = 'included'
     AND "meterspec_finding" IS NULL
     AND "meterspec_size" > 0
-    OR "meterspec_what" IN ('tier')
+    OR "meterspec_what" = 'tier'
     AND "meterspec_finding" IS NULL
     AND "meterspec_count" > "meterspec_over"
     AND "meterspec_size" > 0
@@ -332,7 +332,7 @@ WITH "usage" AS (
   SELECT
     *,
     CASE
-      WHEN "meterspec_what" IN ('finding')
+      WHEN "meterspec_what" = 'finding'
       THEN CAST(NULL AS HUGEINT)
       ELSE ("meterspec_size" // 1000000) * "meterspec_unit" + ((("meterspec_size" % 1000000) * "meterspec_unit" * 2 + 1000000) // 2000000)
     END AS "meterspec_amount"
@@ -346,19 +346,19 @@ SELECT
   'agent-hours-billing' AS "meter",
   "meterspec_line" AS "line",
   CASE
-    WHEN "meterspec_what" IN ('finding')
+    WHEN "meterspec_what" = 'finding'
     THEN 'usage'
-    WHEN "meterspec_what" IN ('included')
+    WHEN "meterspec_what" = 'included'
     THEN 'usage'
-    WHEN "meterspec_what" IN ('tier')
+    WHEN "meterspec_what" = 'tier'
     THEN 'usage'
     ELSE "meterspec_what"
   END AS "kind",
   NULLIF(CAST(NULL AS BIGINT), 1) AS "rate",
   CAST(CAST(CAST("meterspec_begin" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "from",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('included') THEN 100000000 - "meterspec_before" ELSE "meterspec_high" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "to",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "quantity",
-  CAST(CAST(CAST(CASE WHEN "meterspec_what" IN ('finding') THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.01' AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS "unit_amount",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'included' THEN 100000000 - "meterspec_before" ELSE "meterspec_high" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "to",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_size" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.000001' AS DECIMAL(6, 6)) AS DECIMAL(38, 6)) AS "quantity",
+  CAST(CAST(CAST(CASE WHEN "meterspec_what" = 'finding' THEN CAST(NULL AS HUGEINT) ELSE "meterspec_unit" END AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.01' AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS "unit_amount",
   CAST(CAST(CAST("meterspec_amount" AS HUGEINT) AS DECIMAL(38, 0)) * CAST('0.01' AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS "amount",
   "meterspec_finding" AS "finding"
 FROM "priced";

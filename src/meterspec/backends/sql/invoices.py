@@ -263,8 +263,9 @@ def check_prices(program: Program, meters: Sequence[Meter], out: Diagnostics) ->
     columns = _shared(billed) if billed else _Columns(0, 0, 0)
     for meter in billed:
         at = meter.origin and meter.origin / "billing"
-        if meter.aggregate is None and len(meter.group_by) != 1:
-            groups = " and ".join(f"`{name}`" for name in meter.group_by) or "nobody"
+        customers = {family.customer for family in program.families_of(meter)}
+        if meter.aggregate is None and (len(meter.group_by) != 1 or meter.group_by[0] not in customers):
+            groups = " and ".join(f"`{name}`" for name in meter.group_by) or "nothing"
             hint = "let its two meters group by the customer alone"
             out.report(RATIO_GROUPS, at=at, hint=hint, meter=meter.name, groups=groups)
             continue
@@ -622,6 +623,9 @@ class _Lines(Stages):
         return self._only("applying", source, b.any_of(applies))
 
     def _is(self, *what: str) -> exp.Expr:
+        """Whether a row is for one of these lines."""
+        if len(what) == 1:
+            return b.binary(exp.EQ, b.column(_WHAT), b.text(what[0]))
         return exp.In(this=b.column(_WHAT), expressions=[b.text(one) for one in what])
 
     def _priced(self, source: str, present: Set[str]) -> str:
