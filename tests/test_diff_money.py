@@ -16,10 +16,10 @@ from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.diff import diff, renamed
 from meterspec.events import Anchor
 from meterspec.events import find as find_files
+from meterspec.invoicing import invoice
 from meterspec.ir import Program
 from meterspec.money import Money, compare, customers, totals
 from meterspec.pipeline import load
-from meterspec.pricing import price_groups
 from meterspec.project import SpecFile
 from meterspec.run import run
 from meterspec.store import find, seal
@@ -141,28 +141,17 @@ Number = tuple[str, datetime | None, datetime, object]
 def by_hand(
     text: str, arguments: list[str], **options: object
 ) -> tuple[dict[Key, Decimal], dict[Number, Decimal | None]]:
-    """The invoices and the numbers of one spec, by the commands' own parts, one spec at a time."""
+    """The invoices and the numbers of one spec, as `invoice` and `run` give them, one spec at a time."""
     spec, out = program(text), Diagnostics()
     names = {family.name for family in spec.families}
-    done = run(spec, find(spec, [one for one in arguments if one.partition("=")[0] in names]), out, **options)  # type: ignore[arg-type]
+    given = find(spec, [one for one in arguments if one.partition("=")[0] in names])
+    invoiced = invoice(spec, given, out, **options)  # type: ignore[arg-type]
+    done = run(spec, given, out, **options)  # type: ignore[arg-type]
     assert not out.has_errors
-    invoices: dict[Key, Decimal] = {}
-    numbers: dict[Number, Decimal | None] = {}
-    usage: dict[tuple[str, str, datetime | None, datetime], list[tuple[dict[str, object], Decimal]]] = {}
-    for result in done.results:
-        meter = spec.meter(result.meter)
-        numbers[meter.name, result.window_start, result.window_end, result.group] = result.quantity
-        if meter.price is not None and result.quantity is not None:
-            key = (meter.name, str(dict(result.group)["customer_id"]), result.window_start, result.window_end)
-            usage.setdefault(key, []).append((dict(result.group), result.quantity))
-    for (name, customer, start, end), groups in usage.items():
-        meter = spec.meter(name)
-        assert meter.price is not None
-        assert meter.aggregate is not None
-        bill = price_groups(meter.price, groups, meter.aggregate.function)  # type: ignore[arg-type]
-        of = (customer, start, end, meter.price.currency)
-        invoices[of] = invoices.get(of, Decimal(0)) + bill.amount
-    return invoices, numbers
+    numbers: dict[Number, Decimal | None] = {
+        (one.meter, one.window_start, one.window_end, one.group): one.quantity for one in done.results
+    }
+    return {(one.customer, one.start, one.end, one.currency): one.amount for one in invoiced.invoices}, numbers
 
 
 BY_REGION = 'window = "month", group_by = ["customer_id", "region"]'
@@ -233,8 +222,8 @@ def test_the_money_of_an_unchanged_meter_is_zero(name: str, events: list[str]) -
     touched = {verdict.subject for verdict in diff(before, after)}
     families = {meter.name for meter in after.meters for one in after.families_of(meter) if one.name in touched}
     found = compared(SPEC, edited(*CHANGES[name]), events)
-    for invoice in found.invoices:
-        for part in invoice.meters:
+    for one in found.invoices:
+        for part in one.meters:
             assert part.meter in touched | families or part.before == part.after
 
 

@@ -67,7 +67,7 @@ MAY_IMPORT = {
         *("source", "ir", "diff", "events", "money", "approvals", "migration", "markup", "render", "formats"),
         "templates",
     },
-    "money": {"diagnostics", "ir", "events", "store", "run", "pricing", "invoicing"},
+    "money": {"diagnostics", "ir", "backends", "events", "store", "run", "pricing", "invoicing"},
     "servers": {"diagnostics", "ir", "backends", "events", "run"},
     "stripe_account": {"diagnostics", "ir", "backends"},
     "invoicing": {"diagnostics", "ir", "backends", "events", "pricing", "render", "run", "store"},

@@ -23,7 +23,7 @@ from meterspec.commands.shared import (
 from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.ir import Program
 from meterspec.project import SpecFile, collect
-from meterspec.render import Palette, as_json, order, printable
+from meterspec.render import Palette, as_json, instant, order, printable
 
 if TYPE_CHECKING:
     from meterspec.approvals import Approval
@@ -91,15 +91,18 @@ def diff(
         steps=steps(before, after, verdicts),
         money=_money(before, after, verdicts, usage) if usage.events else None,
     )
-    _write(comparison, format, output)
+    ranks = ["safe", "review", "breaking"]
+    least = ranks.index(fail_on or "safe")
+    worse = [change for change in comparison.open() if ranks.index(change.impact.value) >= least]
+    if format == "approvals":
+        from meterspec.approvals import written  # noqa: PLC0415
+
+        _put("\n".join(written(change.verdict) for change in worse), comparison, output)
+    else:
+        _write(comparison, format, output)
     for path in also:
         _write(comparison, None, path)
-    ranks = ["safe", "review", "breaking"]
-    stopped = [
-        change
-        for change in comparison.open()
-        if fail_on is not None and ranks.index(change.impact.value) >= ranks.index(fail_on)
-    ]
+    stopped = worse if fail_on is not None else []
     if stopped:
         word = "change is" if len(stopped) == 1 else "changes are"
         sys.stderr.write(
@@ -196,6 +199,8 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
         cycles=cycles_argument(usage.cycles),
     )
     stop_on_errors(out)
+    if usage.as_of is None and money.as_of is not None:
+        sys.stderr.write(f"as of {instant(money.as_of)}, just after the newest event\n")
     for name in money.skipped:
         sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
     return money
@@ -223,14 +228,15 @@ def _write(comparison: Comparison, format: str | None, output: str | None) -> No
             from meterspec.reports.page import as_page  # noqa: PLC0415
 
             text = as_page(comparison)
-        case "approvals":
-            from meterspec.approvals import written  # noqa: PLC0415
-
-            text = "\n".join(written(change.verdict) for change in comparison.open())
         case _:
             from meterspec.reports.text import as_text  # noqa: PLC0415
 
             text = as_text(comparison, palette_of(sys.stdout) if output is None else Palette())
+    _put(text, comparison, output)
+
+
+def _put(text: str, comparison: Comparison, output: str | None) -> None:
+    """Writes a text to a file, complete or not at all, or to standard output."""
     if output is None:
         sys.stdout.write(text)
         return

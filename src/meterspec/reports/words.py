@@ -96,7 +96,7 @@ def number_table(numbers: Numbers, most: int) -> tuple[list[str], list[list[str]
         values = ["" if value is None else short(value) for value in (number.before, number.after)]
         cells += [*values, _signed_short(number.difference)]
         rows.append([moment(number.window[0]), moment(number.window[1]), *cells, percent(number.before, number.after)])
-    return ["from", "to", *names, "before", "after", "difference", ""], rows
+    return ["from", "to", *names, "before", "after", "difference", "%"], rows
 
 
 def changed_rows(comparison: Comparison) -> list[str]:
