@@ -173,6 +173,12 @@ def test_validate_of_a_clean_spec_loads_no_backend_and_no_option_parser() -> Non
     assert not HEAVY & loaded
 
 
+def test_a_diff_without_events_loads_no_backend_and_no_engine() -> None:
+    specs = [str(ROOT / "docs" / "examples" / name) for name in ("gateway", "gateway-next")]
+    loaded = modules_after("diff", *specs)
+    assert not {"sqlglot", "jinja2", "duckdb", "pydantic", "meterspec.backends", "meterspec.money"} & loaded
+
+
 def test_version_loads_nothing_of_ours() -> None:
     loaded = modules_after("--version")
     assert {name for name in loaded if name.startswith("meterspec.")} <= {"meterspec.__main__"}

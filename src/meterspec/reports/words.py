@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from meterspec.diff.words import text
-from meterspec.money import Customer, Numbers, Rows, Total
 from meterspec.render import instant, plain, short
 from meterspec.reports.comparison import Comparison, Reported, counts, moved_first, percent
+
+if TYPE_CHECKING:
+    from meterspec.money import Customer, Numbers, Rows, Total
 
 __all__ = [
     "amount",
