@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,20 +184,27 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
     """Both specs on the same events; what was not computed is said on standard error."""
     from meterspec.commands.counting import cycles_argument  # noqa: PLC0415
     from meterspec.diff import renamed  # noqa: PLC0415
+    from meterspec.events import OTHER_FAMILY  # noqa: PLC0415
     from meterspec.money import compare  # noqa: PLC0415
 
     out = Diagnostics()
     start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), usage.begins, strict=True))
-    money = compare(
-        before,
-        after,
-        usage.events,
-        out,
-        renamed=renamed(verdicts),
-        as_of=instant_argument("--as-of", usage.as_of),
-        begins=(start, end),
-        cycles=cycles_argument(usage.cycles),
-    )
+    try:
+        money = compare(
+            before,
+            after,
+            usage.events,
+            out,
+            renamed=renamed(verdicts),
+            as_of=instant_argument("--as-of", usage.as_of),
+            begins=(start, end),
+            cycles=cycles_argument(usage.cycles),
+        )
+    except Failure as failure:
+        if failure.diagnostic.rule is OTHER_FAMILY:  # a field that one of the two asks for is in no row at all
+            hint = "one of the two specs wants it of every event: give events that have it, or leave `--events` out"
+            failure.diagnostic = replace(failure.diagnostic, hint=hint)
+        raise
     stop_on_errors(out)
     if usage.as_of is None and money.as_of is not None:
         sys.stderr.write(f"as of {instant(money.as_of)}, just after the newest event\n")
