@@ -319,6 +319,31 @@ def test_usage_without_a_price_is_a_finding_at_its_line(events: list[str], tmp_p
     assert "new.toml" in done.stderr
 
 
+def test_what_is_rejected_from_now_on_is_said(events: list[str], tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "new.toml").write_text(edited(*CHANGES["a schema that rejects more"]), encoding="utf-8")
+    done = meterspec("diff", str(tmp_path / "old.toml"), str(tmp_path / "new.toml"), *with_events(events))
+    assert done.returncode == 0
+    [calls, _] = compared(SPEC, edited(*CHANGES["a schema that rejects more"]), events).rows
+    assert calls.before is not None
+    assert calls.after is not None
+    assert calls.after.rejected > calls.before.rejected
+    assert done.stdout.splitlines()[-1].startswith(
+        f"of {calls.after.read} rows of `api.call`, {calls.after.accepted} count, were {calls.before.accepted}; "
+        f"{calls.after.rejected} are rejected, were {calls.before.rejected} ("
+    )
+
+
+def test_a_field_that_no_event_has_yet_is_a_clear_refusal(events: list[str], tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text(SPEC, encoding="utf-8")
+    tenant = 'schema.tenant = { type = "string", required = true }'
+    (tmp_path / "new.toml").write_text(edited(("schema.region", f"{tenant}\nschema.region")), encoding="utf-8")
+    done = meterspec("diff", str(tmp_path / "old.toml"), str(tmp_path / "new.toml"), *with_events(events))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it has no `tenant`" in done.stderr
+    assert "one of the two specs wants it of every event" in done.stderr
+
+
 def with_events(events: list[str]) -> Iterator[str]:
     for argument in events:
         yield from ("--events", argument)

@@ -67,7 +67,7 @@ MAY_IMPORT = {
         *("source", "ir", "diff", "events", "money", "approvals", "migration", "markup", "render", "formats"),
         "templates",
     },
-    "money": {"diagnostics", "ir", "events", "store", "run", "pricing", "invoicing"},
+    "money": {"diagnostics", "ir", "backends", "events", "store", "run", "pricing", "invoicing"},
     "servers": {"diagnostics", "ir", "backends", "events", "run"},
     "stripe_account": {"diagnostics", "ir", "backends"},
     "invoicing": {"diagnostics", "ir", "backends", "events", "pricing", "render", "run", "store"},
@@ -171,6 +171,12 @@ def modules_after(*arguments: str) -> set[str]:
 def test_validate_of_a_clean_spec_loads_no_backend_and_no_option_parser() -> None:
     loaded = modules_after("validate", str(FIXTURES / "valid" / "published_short.toml"))
     assert not HEAVY & loaded
+
+
+def test_a_diff_without_events_loads_no_backend_and_no_engine() -> None:
+    specs = [str(ROOT / "docs" / "examples" / name) for name in ("gateway", "gateway-next")]
+    loaded = modules_after("diff", *specs)
+    assert not {"sqlglot", "jinja2", "duckdb", "pydantic", "meterspec.backends", "meterspec.money"} & loaded
 
 
 def test_version_loads_nothing_of_ours() -> None:

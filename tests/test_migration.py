@@ -17,6 +17,7 @@ from meterspec.migration.views import move, script, views
 from meterspec.pipeline import compile_program, load
 from meterspec.project import SpecFile, collect
 from tests.conftest import FIXTURES, ROOT
+from tests.test_diff import EDITS, SAMPLE
 
 GATEWAY, NEXT = (ROOT / "docs" / "examples" / name for name in ("gateway", "gateway-next"))
 HISTORIES = sorted(folder for folder in (FIXTURES / "diff").iterdir() if folder.is_dir())
@@ -59,7 +60,7 @@ def defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def warehouse(artifacts: list[Artifact]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    for name in ("inputs", "families", "rollups", "meters"):
+    for name in ("inputs", "families", "rollups", "meters", "invoices"):
         for artifact in artifacts:
             if artifact.path.name == f"{name}.sql" and artifact.path.parts[0] == "sql":
                 connection.execute(artifact.text)
@@ -152,7 +153,7 @@ def test_the_plan_stands_beside_the_artefacts_and_is_the_same_every_time() -> No
     assert one == other
     plan = json.loads(text_of(one, "migration/plan.json"))
     assert plan["summary"] == {"breaking": 2, "review": 2, "safe": 2}
-    assert plan["views"]["duckdb"]["replace"][-1] == "failures"
+    assert plan["views"]["duckdb"]["replace"][-1] == "meterspec_invoices"
     listed = {entry["path"] for entry in json.loads(text_of(one, "manifest.json"))["files"]}
     assert {"migration/plan.json", "migration/plan.md", "migration/duckdb.sql", "sources.json"} <= listed
     assert str(ROOT) not in "".join(artifact.text for artifact in one)
@@ -216,6 +217,15 @@ def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[
     todo = steps(before, after, diff(before, after))
     assert {(step.action, step.subject) for step in todo} == expected
     assert [step.action for step in todo] == sorted((step.action for step in todo), key=list(Action).index)
+
+
+def test_every_edit_of_a_leaf_has_its_steps() -> None:
+    """Whatever a program may hold, also what is about the whole project."""
+    for after in EDITS:
+        verdicts = diff(SAMPLE, after)
+        asked = {code for step in steps(SAMPLE, after, verdicts) for code in step.because}
+        breaking = {verdict.code for verdict in verdicts if verdict.impact == "breaking"}
+        assert breaking <= asked, [verdict.message for verdict in verdicts]
 
 
 @pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)

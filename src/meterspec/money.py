@@ -6,17 +6,18 @@ numbers cannot differ. What one of them reads or computes otherwise is computed 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, localcontext
 from operator import attrgetter
 
+from meterspec.backends.sql import check_prices, parts
 from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.events import Anchor, Cycle, EventFiles, Quality
-from meterspec.invoicing import Charge, charges_of
+from meterspec.invoicing import charges_of
 from meterspec.ir import (
-    ADDITIVE,
     CalendarUnit,
     Compliance,
     Entitlement,
@@ -28,7 +29,7 @@ from meterspec.ir import (
     Scalar,
     Source,
 )
-from meterspec.pricing import Bill
+from meterspec.pricing import Unpriceable
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents, find
 
@@ -60,6 +61,7 @@ _EXACT = Context(prec=200, traps=[Inexact])
 
 Window = tuple[datetime | None, datetime]
 Group = tuple[tuple[str, Scalar], ...]
+Bounds = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Money:
     """What both specs make of the same events."""
 
     as_of: datetime | None
-    """The instant that rolling and lifetime windows end at; None where no meter depends on it."""
+    """The instant that rolling and lifetime windows end at, and up to which periods are due; None without an event."""
     invoices: tuple[Invoice, ...]
     """By customer, period and currency."""
     numbers: tuple[Numbers, ...]
@@ -172,6 +174,9 @@ class Money:
     rows: tuple[Rows, ...]
     skipped: tuple[str, ...]
     """Meters that were not computed because no events of their family were given."""
+
+
+_NOTHING = Money(as_of=None, invoices=(), numbers=(), rows=(), skipped=())
 
 
 def compare(
@@ -196,8 +201,11 @@ def compare(
     sides = _Sides(before, after, pairs, alike)
     after_events, before_events = _events(before, after, events, renamed, sides)
 
+    if not all(_can_be_priced(program, out) for program in (before, after)):
+        return _NOTHING
+
     def compute(moment: datetime | None) -> tuple[Run, Run | None]:
-        # Windows are selected later: a prepaid balance depends on those before.
+        # What a prepaid balance is depends on all periods before, so every period is computed.
         options = {"as_of": moment, "cycles": cycles, "threads": threads, "invoices": True}
         first = run(sides.joint, after_events, out, **options)  # type: ignore[arg-type]
         if not sides.apart or out.has_errors:
@@ -205,23 +213,28 @@ def compare(
         return first, run(before, before_events, out, meters=sides.apart, **options)  # type: ignore[arg-type]
 
     first, second = compute(as_of)
-    if second is not None and as_of is None and (first.uses_as_of or second.uses_as_of):
+    if second is not None and as_of is None:
         ends = {done.as_of for done in (first, second) if done.as_of is not None}
         if len(ends) > 1:  # both are to end at one instant: after the newest event that either accepts
             first, second = compute(max(ends))
     if out.has_errors:
-        return Money(as_of=None, invoices=(), numbers=(), rows=(), skipped=())
+        return _NOTHING
     results = _results(first, second)
-    shown = {key: [one for one in found if _selected(one.window_start, begins)] for key, found in results.items()}
     skipped = dict.fromkeys(sides.public(name) for done in (first, second) if done for name in done.skipped)
     with localcontext(_EXACT):
         return Money(
-            as_of=first.as_of if first.uses_as_of or (second is not None and second.uses_as_of) else None,
-            invoices=_invoices(pairs, _Billed(sides, before, first, second, results), begins, out),
-            numbers=tuple(_numbers(pairs, sides, shown)),
+            as_of=first.as_of,
+            invoices=_invoices(before, pairs, sides, results, (first, second), begins, out),
+            numbers=tuple(_numbers(pairs, sides, results, begins)),
             rows=_rows(first, second, alike, renamed),
             skipped=tuple(skipped),
         )
+
+
+def _can_be_priced(program: Program, out: Diagnostics) -> bool:
+    """Whether the amounts of a program are proved to fit; reports MS65x."""
+    check_prices(program, [meter for meter in program.meters if meter.price is not None], out)
+    return not out.has_errors
 
 
 def customers(invoices: Iterable[Invoice]) -> list[Customer]:
@@ -291,9 +304,8 @@ def _reading(family: Family) -> Family:
     return replace(family, description=None, table=None, compliance=Compliance(), fields=fields)
 
 
-def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None, object]:
-    """What the quantity of a meter depends on: also how long the price says a cycle is where nobody supplies it, and
-    which rates there are where the quantities of groups do not add, and each rate has one of its own."""
+def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None]:
+    """What the quantity of a meter depends on: also how long the price says a cycle is where nobody supplies it."""
     computed = replace(
         meter,
         name="",
@@ -306,10 +318,14 @@ def _computing(meter: Meter) -> tuple[Meter, CalendarUnit | None, object]:
         compliance=Compliance(),
         examples=(),
     )
-    if meter.price is None:
-        return computed, None, None
-    adds = meter.aggregate is not None and meter.aggregate.function in ADDITIVE
-    return computed, meter.price.interval, None if adds else [rate.match for rate in meter.price.rates]
+    return computed, None if meter.price is None else meter.price.interval
+
+
+def _billed_alike(before: Program, old: Meter, new: Meter) -> bool:
+    """Whether what a run with invoices gives for a meter after will do for the same meter before."""
+    if old.price is None or old.price == new.price:
+        return True
+    return new.price is not None and not parts(before, old)  # parts are made for the rates of a price
 
 
 class _Sides:
@@ -339,7 +355,7 @@ class _Sides:
                 source = RatioSource(str(parts[0]), str(parts[1]))
             twin = twins.get(meter.name)
             moved = replace(meter, source=source)
-            if twin is not None and _computing(moved) == _computing(twin):
+            if twin is not None and _computing(moved) == _computing(twin) and _billed_alike(before, meter, twin):
                 name = twin.name
             else:
                 name = f"before/{meter.name}"
@@ -412,81 +428,41 @@ def _results(first: Run, second: Run | None) -> dict[tuple[bool, str], list[Resu
 # Invoices -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Lines:
-    """The invoices while they are added up: by customer, period and currency, for each meter its two amounts."""
-
-    found: dict[tuple[str, datetime, datetime, str], dict[str, list[Decimal | None]]] = field(default_factory=dict)
-
-    def add(self, key: tuple[str, datetime, datetime], bill: Bill, meter: str, side: int) -> None:
-        invoice = self.found.setdefault((*key, bill.currency), {})
-        invoice.setdefault(meter, [None, None])[side] = bill.amount
-
-
-class _Billed:
-    """The charges of each meter, on whichever side it was computed."""
-
-    def __init__(
-        self,
-        sides: _Sides,
-        before: Program,
-        first: Run,
-        second: Run | None,
-        results: Mapping[tuple[bool, str], list[Result]],
-    ) -> None:
-        self.sides = sides
-        self._programs = {False: sides.joint, True: before}
-        self._due = {False: first.due, True: second.due if second is not None else {}}
-        self._results = {
-            apart: {name: found for (where, name), found in results.items() if where is apart}
-            for apart in (False, True)
-        }
-
-    def bills(self, meter: Meter, side: int, out: Diagnostics) -> Iterator[tuple[tuple[str, datetime, datetime], Bill]]:
-        """The bill of each customer and period, where it has a line; reports MS440 and MS442, each once."""
-        apart, name = self.sides.before(meter) if side == 0 else (False, meter.name)
-        program, due = self._programs[apart], self._due[apart].get(name)
-        if due is None:  # no events of its families were given
-            return
-        computed = replace(program.meter(name), price=meter.price)
-        refused: set[str] = set()
-        for period, priced in charges_of(program, computed, self._results[apart], due).items():
-            if isinstance(priced, Charge):
-                if priced.bill.lines:
-                    yield period, priced.bill
-            elif priced.rule.code not in refused:
-                refused.add(priced.rule.code)
-                assert meter.price is not None
-                out.report(priced.rule, at=meter.price.origin, hint=priced.hint, **priced.facts)  # type: ignore[arg-type]
-
-
-def _selected(start: datetime | None, begins: tuple[datetime | None, datetime | None]) -> bool:
-    """Whether a window begins in [from, to)."""
-    first, last = begins
-    if start is None:
-        return first is None and last is None
-    return (first is None or start >= first) and (last is None or start < last)
+Period = tuple[str, datetime, datetime]
 
 
 def _invoices(
-    pairs: Sequence[Pair], billed: _Billed, begins: tuple[datetime | None, datetime | None], out: Diagnostics
+    before: Program,
+    pairs: Sequence[Pair],
+    sides: _Sides,
+    results: Mapping[tuple[bool, str], list[Result]],
+    runs: tuple[Run, Run | None],
+    begins: Bounds,
+    out: Diagnostics,
 ) -> tuple[Invoice, ...]:
-    lines = _Lines()
+    found: dict[tuple[str, datetime, datetime, str], dict[str, list[Decimal | None]]] = {}
     for pair in pairs:
         old, new = pair
         meter = new or old
         assert meter is not None
-        same = billed.sides.alike(pair) and old is not None and new is not None and old.price == new.price
+        same = sides.alike(pair) and old is not None and new is not None and old.price == new.price
         for side, one in enumerate(pair):
             if one is None or one.price is None or (same and side == 0):
                 continue
-            for period, bill in billed.bills(one, side, out):
-                if not _selected(period[1], begins):
-                    continue
-                lines.add(period, bill, meter.name, side)
-                if same:
-                    lines.add(period, bill, meter.name, 0)
-    found = [
+            apart, name = sides.before(one) if side == 0 else (False, one.name)
+            done = runs[1] if apart else runs[0]
+            assert done is not None
+            if name in done.skipped:
+                continue
+            of = {called: given for (where, called), given in results.items() if where == apart}
+            program = before if apart else sides.joint
+            for period, amount in _amounts(program, replace(one, name=name), of, done.due.get(name, []), out):
+                if _chosen(period[1], begins):
+                    lines = found.setdefault((*period, one.price.currency), {}).setdefault(meter.name, [None, None])
+                    lines[side] = amount
+                    if same:
+                        lines[0] = amount
+    invoices = [
         Invoice(
             customer=customer,
             start=start,
@@ -496,9 +472,32 @@ def _invoices(
             after=_sum(amounts[1] for amounts in meters.values()),
             meters=tuple(MeterAmount(name, amounts[0], amounts[1]) for name, amounts in meters.items()),
         )
-        for (customer, start, end, currency), meters in lines.found.items()
+        for (customer, start, end, currency), meters in found.items()
     ]
-    return tuple(sorted(found, key=attrgetter("customer", "start", "end", "currency")))
+    return tuple(sorted(invoices, key=attrgetter("customer", "start", "end", "currency")))
+
+
+def _amounts(
+    program: Program, meter: Meter, results: Mapping[str, list[Result]], due: Iterable[Period], out: Diagnostics
+) -> Iterator[tuple[Period, Decimal]]:
+    """What each customer owes for each period of a billing meter; reports why usage has no price, each reason once."""
+    assert meter.price is not None
+    refused: set[str] = set()
+    for period, charge in charges_of(program, meter, defaultdict(list, results), due).items():
+        if isinstance(charge, Unpriceable):
+            if charge.rule.code not in refused:
+                refused.add(charge.rule.code)
+                out.report(charge.rule, at=meter.price.origin, hint=charge.hint, **charge.facts)  # type: ignore[arg-type]
+        elif charge.bill.lines:
+            yield period, charge.bill.amount
+
+
+def _chosen(start: datetime | None, begins: Bounds) -> bool:
+    """Whether a window begins within bounds; one that never began does not, where there are any."""
+    first, last = begins
+    if start is None:
+        return first is None and last is None
+    return (first is None or start >= first) and (last is None or start < last)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
@@ -510,17 +509,21 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def _numbers(
-    pairs: Sequence[Pair], sides: _Sides, results: Mapping[tuple[bool, str], list[Result]]
+    pairs: Sequence[Pair], sides: _Sides, results: Mapping[tuple[bool, str], list[Result]], begins: Bounds
 ) -> Iterator[Numbers]:
     """The numbers of every meter that is not priced before, or is not after."""
+
+    def of(key: tuple[bool, str]) -> list[Result]:
+        return [result for result in results.get(key, []) if _chosen(result.window_start, begins)]
+
     for pair in pairs:
         old, new = pair
         meter = new or old
         assert meter is not None
         if not any(one is not None and one.price is None for one in pair):
             continue
-        left = results.get(sides.before(old), []) if old is not None else []
-        right = results.get((False, new.name), []) if new is not None else []
+        left = of(sides.before(old)) if old is not None else []
+        right = of((False, new.name)) if new is not None else []
         if sides.alike(pair):
             yield Numbers(meter=meter.name, unit=meter.unit, same=len(right), moved=())
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from meterspec.commands.shared import (
 from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.ir import Program
 from meterspec.project import SpecFile, collect
-from meterspec.render import Palette, as_json, order, printable
+from meterspec.render import Palette, as_json, instant, order, printable
 
 if TYPE_CHECKING:
     from meterspec.approvals import Approval
@@ -91,15 +91,18 @@ def diff(
         steps=steps(before, after, verdicts),
         money=_money(before, after, verdicts, usage) if usage.events else None,
     )
-    _write(comparison, format, output)
+    ranks = ["safe", "review", "breaking"]
+    least = ranks.index(fail_on or "safe")
+    worse = [change for change in comparison.open() if ranks.index(change.impact.value) >= least]
+    if format == "approvals":
+        from meterspec.approvals import written  # noqa: PLC0415
+
+        _put("\n".join(written(change.verdict) for change in worse), comparison, output)
+    else:
+        _write(comparison, format, output)
     for path in also:
         _write(comparison, None, path)
-    ranks = ["safe", "review", "breaking"]
-    stopped = [
-        change
-        for change in comparison.open()
-        if fail_on is not None and ranks.index(change.impact.value) >= ranks.index(fail_on)
-    ]
+    stopped = worse if fail_on is not None else []
     if stopped:
         word = "change is" if len(stopped) == 1 else "changes are"
         sys.stderr.write(
@@ -181,21 +184,30 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
     """Both specs on the same events; what was not computed is said on standard error."""
     from meterspec.commands.counting import cycles_argument  # noqa: PLC0415
     from meterspec.diff import renamed  # noqa: PLC0415
+    from meterspec.events import OTHER_FAMILY  # noqa: PLC0415
     from meterspec.money import compare  # noqa: PLC0415
 
     out = Diagnostics()
     start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), usage.begins, strict=True))
-    money = compare(
-        before,
-        after,
-        usage.events,
-        out,
-        renamed=renamed(verdicts),
-        as_of=instant_argument("--as-of", usage.as_of),
-        begins=(start, end),
-        cycles=cycles_argument(usage.cycles),
-    )
+    try:
+        money = compare(
+            before,
+            after,
+            usage.events,
+            out,
+            renamed=renamed(verdicts),
+            as_of=instant_argument("--as-of", usage.as_of),
+            begins=(start, end),
+            cycles=cycles_argument(usage.cycles),
+        )
+    except Failure as failure:
+        if failure.diagnostic.rule is OTHER_FAMILY:  # a field that one of the two asks for is in no row at all
+            hint = "one of the two specs wants it of every event: give events that have it, or leave `--events` out"
+            failure.diagnostic = replace(failure.diagnostic, hint=hint)
+        raise
     stop_on_errors(out)
+    if usage.as_of is None and money.as_of is not None:
+        sys.stderr.write(f"as of {instant(money.as_of)}, just after the newest event\n")
     for name in money.skipped:
         sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
     return money
@@ -223,14 +235,15 @@ def _write(comparison: Comparison, format: str | None, output: str | None) -> No
             from meterspec.reports.page import as_page  # noqa: PLC0415
 
             text = as_page(comparison)
-        case "approvals":
-            from meterspec.approvals import written  # noqa: PLC0415
-
-            text = "\n".join(written(change.verdict) for change in comparison.open())
         case _:
             from meterspec.reports.text import as_text  # noqa: PLC0415
 
             text = as_text(comparison, palette_of(sys.stdout) if output is None else Palette())
+    _put(text, comparison, output)
+
+
+def _put(text: str, comparison: Comparison, output: str | None) -> None:
+    """Writes a text to a file, complete or not at all, or to standard output."""
     if output is None:
         sys.stdout.write(text)
         return

@@ -11,10 +11,11 @@ from meterspec.events.cycles import Anchor, Cycle, define_cycles, outside_cycles
 from meterspec.events.engine import engine, installed, step
 from meterspec.events.files import NO_SUCH_FAMILY, WHICH_FAMILY, EventFiles, find
 from meterspec.events.log import Ignored, Quality, Reject, load, rejects, settle
-from meterspec.events.sources import ROW, UNREADABLE
+from meterspec.events.sources import OTHER_FAMILY, ROW, UNREADABLE
 
 __all__ = [
     "NO_SUCH_FAMILY",
+    "OTHER_FAMILY",
     "ROW",
     "UNREADABLE",
     "WHICH_FAMILY",

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from meterspec.diff import Kind, Verdict
+from meterspec.diff import Area, Kind, Verdict
 from meterspec.ir import (
     Aggregate,
-    Compliance,
     Credits,
     Entitlement,
     Family,
@@ -20,7 +19,6 @@ from meterspec.ir import (
     Price,
     Program,
     Rate,
-    Statement,
     Tier,
 )
 
@@ -110,13 +108,15 @@ _Asked = Iterator[tuple[Action, str, str]]
 
 def _asked(before: Program, after: Program, verdict: Verdict) -> _Asked:
     change = verdict.change
+    found: list[tuple[Action, str, str]] = []
     match change.route[0].field:
         case "families":
-            yield from _of_family(before, after, verdict)
+            found += _of_family(before, after, verdict)
         case "meters":
-            yield from _of_meter(verdict)
-        case _:  # of the whole project only what it is bound to is stated: sinks, and the day that counts
-            yield Action.OBLIGATIONS, verdict.subject, verdict.message
+            found += _of_meter(verdict)
+    yield from found
+    if not found and verdict.affects is Area.OBLIGATIONS:
+        yield Action.OBLIGATIONS, change.subject, verdict.message
     if verdict.code == "MD000":
         yield Action.DECIDE, change.subject, verdict.message
 
@@ -154,10 +154,9 @@ def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
             yield views
             yield Action.STORE, name, ""
             yield from _readers_of(before, after, name)
-        case owner, _, _ if owner in (Compliance, Statement):
-            yield Action.OBLIGATIONS, name, message
-        case owner, "personal" | "statements", _ if owner is Field:
-            yield Action.OBLIGATIONS, name, message
+        case owner, "unit", Kind.CHANGED if owner is Field:
+            yield Action.PRODUCERS, name, message
+            yield from _readers_of(before, after, name)
 
 
 def _readers_of(before: Program, after: Program, family: str) -> _Asked:
@@ -218,7 +217,5 @@ def _of_meter(verdict: Verdict) -> _Asked:
             yield from _recounted(shown)
         case owner, _, _ if owner in (Entitlement, Hooks):
             yield Action.APPLICATION, name, message
-        case owner, _, _ if owner in (Compliance, Statement):
-            yield Action.OBLIGATIONS, name, message
         case owner, "kind", _ if owner is Meter:
             yield Action.READERS, name, message

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import TYPE_CHECKING
 
 from meterspec.approvals import Approval
 from meterspec.diff import Impact, Kind, Verdict
 from meterspec.migration import Step
-from meterspec.money import Customer, Invoice, Money, Number, Total, customers, totals
 from meterspec.source import Place
+
+if TYPE_CHECKING:
+    from meterspec.money import Customer, Invoice, Money, Number, Total
 
 __all__ = ["Comparison", "Movement", "Reported", "counts", "moved_first", "movements", "percent"]
 
@@ -61,6 +64,8 @@ class Movement:
 
 def movements(invoices: Sequence[Invoice]) -> list[Movement]:
     """What happens in each currency, in alphabetical order."""
+    from meterspec.money import customers, totals  # noqa: PLC0415 - the engine, where there is money alone
+
     each = customers(invoices)
     return [
         Movement(total, tuple(one for one in each if one.currency == total.currency and one.before != one.after))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from meterspec.diff import as_json as changes_json
-from meterspec.events import Quality
 from meterspec.ir import Scalar
-from meterspec.money import Invoice, Numbers
 from meterspec.render import instant, plain, short
 from meterspec.reports.comparison import Comparison, Reported, movements
+
+if TYPE_CHECKING:
+    from meterspec.events import Quality
+    from meterspec.money import Invoice, Numbers
 
 __all__ = ["as_document"]
 

@@ -104,7 +104,7 @@ def _movement_words(movement: Movement) -> str:
 
 def _movers(movement: Movement) -> list[str]:
     rows = [customer_row(one) for one in movement.movers[:_ROWS]]
-    return _table(["customer", "before", "after", "difference", ""], rows, (1, 2, 3, 4), len(movement.movers))
+    return _table(["customer", "before", "after", "difference", "%"], rows, (1, 2, 3, 4), len(movement.movers))
 
 
 def _steps(comparison: Comparison) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from meterspec.money import Customer, Numbers
 from meterspec.render import printable
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
@@ -21,6 +21,9 @@ from meterspec.reports.words import (
     total_words,
 )
 from meterspec.templates import render
+
+if TYPE_CHECKING:
+    from meterspec.money import Customer, Numbers
 
 __all__ = ["as_page"]
 

@@ -52,7 +52,7 @@ def _money(comparison: Comparison, palette: Palette) -> list[str]:
         lines = f"{head}: {sums}; {total_words(total)}\n"
         if movement.movers:
             rows = [customer_row(one) for one in movement.movers[:_MOST]]
-            headers = ["customer", "before", "after", "difference", ""]
+            headers = ["customer", "before", "after", "difference", "%"]
             lines += "\n" + table(headers, rows, frozenset({1, 2, 3, 4}), palette)
             lines += _more(len(movement.movers), "customer")
         parts.append(lines)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from meterspec.diff.words import text
-from meterspec.money import Customer, Numbers, Rows, Total
 from meterspec.render import instant, plain, short
 from meterspec.reports.comparison import Comparison, Reported, counts, moved_first, percent
+
+if TYPE_CHECKING:
+    from meterspec.money import Customer, Numbers, Rows, Total
 
 __all__ = [
     "amount",
@@ -96,7 +99,7 @@ def number_table(numbers: Numbers, most: int) -> tuple[list[str], list[list[str]
         values = ["" if value is None else short(value) for value in (number.before, number.after)]
         cells += [*values, _signed_short(number.difference)]
         rows.append([moment(number.window[0]), moment(number.window[1]), *cells, percent(number.before, number.after)])
-    return ["from", "to", *names, "before", "after", "difference", ""], rows
+    return ["from", "to", *names, "before", "after", "difference", "%"], rows
 
 
 def changed_rows(comparison: Comparison) -> list[str]:

@@ -27,6 +27,7 @@ class Judge:
         self.as_of = as_of
         self.out = out
         self.done = Assessment(registry=registry, as_of=as_of, as_of_source=as_of_source)
+        self._regimes: dict[str, list[Regime]] = {}
         self.used: set[int] = set()
         """The overrides that waived something, by their number."""
 
@@ -43,6 +44,12 @@ class Judge:
 
     def regimes_of(self, meter: Meter) -> list[Regime]:
         """The regimes a meter is reported under: its own, and those of its families. Unknown ones are left out."""
+        known = self._regimes.get(meter.name)
+        if known is None:
+            known = self._regimes[meter.name] = self._find_regimes(meter)
+        return known
+
+    def _find_regimes(self, meter: Meter) -> list[Regime]:
         names = [name for family in self.program.families_of(meter) for name in family.compliance.regulatory_regimes]
         found = [self.done.regimes.get(name) for name in dict.fromkeys([*meter.compliance.regulatory_regimes, *names])]
         return [regime for regime in found if regime is not None and meter.kind.value in regime.applies_to]
