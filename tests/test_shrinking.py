@@ -38,7 +38,7 @@ def test_a_broken_lowering_is_found_and_shown_on_few_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = start_engine("duckdb")
-    case = drawn(seed, engine)
+    case = drawn(seed, engine, rows=60)
     assert compared(engine, case).differs_in is None
     monkeypatch.setattr(DuckDB, method, broken)
     smallest: list[Case] = []
