@@ -72,6 +72,8 @@ class Dialect(ABC):
     """The greatest whole number that is exact there; a meter that may need a greater one is refused."""
     types: ClassVar[Mapping[FieldType, str]]
     """The type of a raw column of each kind; DECIMAL stands for `DECIMAL(precision, scale)`."""
+    types_in_words: ClassVar[str] = ""
+    """What has to be known of values that the types do not say, as a sentence in `inputs.sql`."""
     supports: ClassVar[frozenset[Feature]] = frozenset(Feature) - {Feature.UNEVEN_CLOCK}
     end_of_text: ClassVar[str] = "$"
     """What its regular expressions write for the end of a text, and only there."""

@@ -65,6 +65,9 @@ class SQLite(Dialect):
         FieldType.BOOLEAN: "INTEGER",
         FieldType.TIMESTAMP: "INTEGER",
     }
+    types_in_words = (
+        "Instants are whole microseconds since 1970-01-01 UTC, decimals are plain text, booleans are 0 and 1."
+    )
     has_decimals = False
     replaces_views = False
     is_shallow = True
