@@ -193,10 +193,10 @@ def instant(draw: random.Random) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def sound(draw: random.Random) -> dict[str, object]:
-    """An event that keeps to the schema."""
+def sound(draw: random.Random, ids: int = 60) -> dict[str, object]:
+    """An event that keeps to the schema, with one of so many ids."""
     return {
-        "id": f"e{draw.randint(0, 60)}",
+        "id": f"e{draw.randint(0, ids)}",
         "at": instant(draw),
         "customer_id": draw.choice(["c1", "c2", "é", None]),
         "n": draw.choice([0, 1, -1, 1_000_000, -1_000_000, draw.randint(-1000, 1000)]),

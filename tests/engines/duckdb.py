@@ -35,6 +35,9 @@ class DuckDB(Engine):
     def execute(self, statement: str) -> None:
         self._connection.execute(statement)
 
+    def script(self, sql: str) -> None:
+        self.execute(sql)
+
     def query(self, sql: str) -> list[Row]:
         found = self._connection.sql(sql)
         moments = {at for at, kind in enumerate(found.types) if kind == "TIMESTAMP WITH TIME ZONE"}

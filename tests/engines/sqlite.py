@@ -36,6 +36,9 @@ class SQLite(Engine):
     def execute(self, statement: str) -> None:
         self._connection.execute(statement)
 
+    def script(self, sql: str) -> None:
+        self._connection.executescript(sql)
+
     def query(self, sql: str) -> list[Row]:
         return self._connection.execute(sql).fetchall()
 

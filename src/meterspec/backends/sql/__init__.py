@@ -220,8 +220,8 @@ def _inputs(program: Program, dialect: Dialect) -> str:
         words = "One row: the instant that rolling and lifetime windows end at, and that billing periods are due by."
         tables.append(((AS_OF,), [("as_of", instant)], words))
     statements = [supplied(name, columns, words, dialect) for name, columns, words in tables]
-    title = "What you supply: create these tables, or views of the same names and columns."
-    return render("sql/script.sql.j2", title=title, statements=statements)
+    title = f"What you supply: create these tables, or views of the same names and columns. {dialect.types_in_words}"
+    return render("sql/script.sql.j2", title=title.rstrip(), statements=statements)
 
 
 def supplied(name: tuple[str, ...], columns: Sequence[tuple[str, str]], words: str, dialect: Dialect) -> dict[str, str]:

@@ -19,12 +19,19 @@ from meterspec.backends.sql import build as b
 from meterspec.cel.tree import Call
 from meterspec.ir import Field, FieldType, Rounding
 
-__all__ = ["NARROW", "WIDE", "Dialect", "Division", "TooLargeError", "is_long_step"]
+__all__ = ["NARROW", "STANDARD_FUNCTIONS", "WIDE", "Dialect", "Division", "TooLargeError", "is_long_step"]
 
 NARROW = 2**63 - 1
 """The greatest whole number of a 64-bit integer."""
 WIDE = 10**38 - 1
 """The greatest whole number that any step of a view reaches: the checker refuses what could need more digits."""
+STANDARD_FUNCTIONS = frozenset(
+    {
+        *("ABS", "CAST", "COALESCE", "COUNT", "FLOOR", "GREATEST", "LEAD", "LEAST", "LENGTH", "MAX", "MIN"),
+        *("NULLIF", "REPLACE", "ROW_NUMBER", "SUBSTR", "SUM", "TRANSLATE"),
+    }
+)
+"""The functions that views call by the same name on most engines."""
 _LONG = 40
 """The nodes of an expression that is too long to stand for a column wherever it is named."""
 
@@ -55,6 +62,8 @@ class Dialect(ABC):
     """What users call it, and the folder of its artefacts."""
     printer: ClassVar[str]
     """The dialect of sqlglot that prints it."""
+    functions: ClassVar[frozenset[str]]
+    """The functions that its views may call, in capitals; a test reads every statement for others."""
     narrow: ClassVar[str] = "BIGINT"
     """The type of 64-bit whole numbers."""
     broad: ClassVar[str]
@@ -63,6 +72,8 @@ class Dialect(ABC):
     """The greatest whole number that is exact there; a meter that may need a greater one is refused."""
     types: ClassVar[Mapping[FieldType, str]]
     """The type of a raw column of each kind; DECIMAL stands for `DECIMAL(precision, scale)`."""
+    types_in_words: ClassVar[str] = ""
+    """What has to be known of values that the types do not say, as a sentence in `inputs.sql`."""
     supports: ClassVar[frozenset[Feature]] = frozenset(Feature) - {Feature.UNEVEN_CLOCK}
     end_of_text: ClassVar[str] = "$"
     """What its regular expressions write for the end of a text, and only there."""

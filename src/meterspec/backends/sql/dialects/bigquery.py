@@ -13,7 +13,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, Dialect
+from meterspec.backends.sql.dialects.base import NARROW, STANDARD_FUNCTIONS, Dialect
 from meterspec.ir import FieldType
 
 __all__ = ["BigQuery"]
@@ -24,6 +24,13 @@ _DATASET = "meterspec"
 class BigQuery(Dialect):
     name = "bigquery"
     printer = "bigquery"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARRAY_AGG", "DIV", "ENDS_WITH", "GENERATE_ARRAY", "IS_INF", "IS_NAN", "MOD", "REGEXP_CONTAINS"),
+            *("SAFE_OFFSET", "SHA256", "STARTS_WITH", "STRPOS", "TIMESTAMP_MICROS", "TO_HEX", "TRIM"),
+            *("UNIX_MICROS", "UNNEST"),
+        }
+    )
     narrow = "INT64"
     broad = "BIGNUMERIC"
     types: ClassVar = {

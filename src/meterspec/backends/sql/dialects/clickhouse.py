@@ -14,7 +14,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import WIDE, Dialect
+from meterspec.backends.sql.dialects.base import STANDARD_FUNCTIONS, WIDE, Dialect
 from meterspec.ir import Field, FieldType
 
 __all__ = ["ClickHouse"]
@@ -23,6 +23,14 @@ __all__ = ["ClickHouse"]
 class ClickHouse(Dialect):
     name = "clickhouse"
     printer = "clickhouse"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ACCURATECASTORNULL", "ARGMAX", "ARGMIN", "ARRAYJOIN", "ASSUMENOTNULL", "ENDSWITH"),
+            *("FROMUNIXTIMESTAMP64MICRO", "HEX", "INTDIV", "ISFINITE", "LENGTHUTF8", "LOWER", "MATCH", "POSITION"),
+            *("RANGE", "REPLACEREGEXPONE", "SHA256", "STARTSWITH", "TONULLABLE", "TOUNIXTIMESTAMP64MICRO", "TUPLE"),
+            *("UNIQEXACT",),
+        }
+    )
     narrow = "Nullable(Int64)"
     broad = "Nullable(Int128)"
     types: ClassVar = {

@@ -11,7 +11,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, Dialect, is_long_step
+from meterspec.backends.sql.dialects.base import NARROW, STANDARD_FUNCTIONS, Dialect, is_long_step
 from meterspec.ir import FieldType
 
 __all__ = ["DataFusion"]
@@ -20,6 +20,12 @@ __all__ = ["DataFusion"]
 class DataFusion(Dialect):
     name = "datafusion"
     printer = "postgres"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARROW_CAST", "BTRIM", "CONTAINS", "ENCODE", "ENDS_WITH", "FIRST_VALUE", "GENERATE_SERIES", "ISNAN"),
+            *("LEFT", "MAKE_ARRAY", "REGEXP_LIKE", "SHA256", "UNNEST"),
+        }
+    )
     broad = "DECIMAL(76, 0)"
     types: ClassVar = {
         FieldType.STRING: "VARCHAR",

@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import Dialect
+from meterspec.backends.sql.dialects.base import STANDARD_FUNCTIONS, Dialect
 from meterspec.ir import FieldType
 
 __all__ = ["DuckDB"]
@@ -17,6 +17,12 @@ __all__ = ["DuckDB"]
 class DuckDB(Dialect):
     name = "duckdb"
     printer = "duckdb"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARG_MAX", "ARG_MIN", "CONTAINS", "ENDS_WITH", "EPOCH_US", "ISFINITE", "MAKE_TIMESTAMP", "MONTH"),
+            *("RANGE", "REGEXP_MATCHES", "REPLACE", "ROW", "SHA256", "STARTS_WITH", "TRIM", "UNNEST", "YEAR"),
+        }
+    )
     broad = "HUGEINT"
     types: ClassVar = {
         FieldType.STRING: "VARCHAR",

@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, Dialect
+from meterspec.backends.sql.dialects.base import NARROW, STANDARD_FUNCTIONS, Dialect
 from meterspec.ir import FieldType
 
 __all__ = ["Postgres"]
@@ -17,6 +17,12 @@ __all__ = ["Postgres"]
 class Postgres(Dialect):
     name = "postgres"
     printer = "postgres"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARRAY_AGG", "BTRIM", "CONVERT_TO", "DIV", "ENCODE", "EXTRACT", "GENERATE_SERIES", "RIGHT", "SHA256"),
+            *("STARTS_WITH", "STRPOS"),
+        }
+    )
     broad = "NUMERIC"
     types: ClassVar = {
         FieldType.STRING: "TEXT",

@@ -12,6 +12,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
+from meterspec.backends.sql.dialects.base import STANDARD_FUNCTIONS
 from meterspec.backends.sql.dialects.decimals import DecimalDialect, constant_of
 from meterspec.cel.tree import Call
 from meterspec.ir import FieldType
@@ -26,6 +27,12 @@ _SINCE_YEAR_0 = 62_167_219_200_000_000
 class Snowflake(DecimalDialect):
     name = "snowflake"
     printer = "snowflake"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARRAY_GENERATE_RANGE", "CONTAINS", "DATE_PART", "ENDSWITH", "FLATTEN", "HEX_ENCODE", "LPAD"),
+            *("MAX_BY", "MIN_BY", "SHA2", "STARTSWITH", "TO_TIMESTAMP_TZ", "TO_VARCHAR", "TRIM"),
+        }
+    )
     narrow = "NUMBER(38, 0)"
     broad = "NUMBER(38, 0)"
     quotient_digits = 32

@@ -12,7 +12,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, WIDE, is_long_step
+from meterspec.backends.sql.dialects.base import NARROW, STANDARD_FUNCTIONS, WIDE, is_long_step
 from meterspec.backends.sql.dialects.decimals import DecimalDialect
 from meterspec.cel.pattern import Characters, Choice, Pattern, Repeat, parse_pattern
 from meterspec.cel.pattern import Sequence as InOrder
@@ -30,6 +30,13 @@ _REPEATS = 16
 class Spark(DecimalDialect):
     name = "spark"
     printer = "spark"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("ARRAY", "BTRIM", "CONCAT", "CONTAINS", "ELEMENT_AT", "ENDSWITH", "EXPLODE", "INLINE", "ISNAN"),
+            *("MAX_BY", "MIN_BY", "REGEXP_LIKE", "SEQUENCE", "SHA2", "STARTSWITH", "STRUCT", "TIMESTAMP_MICROS"),
+            *("TRANSFORM", "UNIX_MICROS"),
+        }
+    )
     quotient_digits = 32  # and 6 decimals
     types: ClassVar = {
         FieldType.STRING: "STRING",

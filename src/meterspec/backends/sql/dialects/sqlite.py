@@ -14,7 +14,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
-from meterspec.backends.sql.dialects.base import NARROW, Dialect, Division, TooLargeError
+from meterspec.backends.sql.dialects.base import NARROW, STANDARD_FUNCTIONS, Dialect, Division, TooLargeError
 from meterspec.cel.tree import Call
 from meterspec.ir import Field, FieldType, Rounding
 
@@ -48,6 +48,12 @@ _HIGH, _LOW, _BY, _UPPER, _REST, _LOWER, _MORE, _LAST, _WHOLE, _PART = (
 class SQLite(Dialect):
     name = "sqlite"
     printer = "sqlite"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("CHAR", "HEX", "INSTR", "JSON_EACH", "LOWER", "LTRIM", "PRINTF", "REPLACE", "RTRIM", "TRIM"),
+            *("TYPEOF", "UPPER", "ZEROBLOB"),
+        }
+    )
     narrow = "INTEGER"
     broad = "INTEGER"
     widest = NARROW
@@ -59,6 +65,9 @@ class SQLite(Dialect):
         FieldType.BOOLEAN: "INTEGER",
         FieldType.TIMESTAMP: "INTEGER",
     }
+    types_in_words = (
+        "Instants are whole microseconds since 1970-01-01 UTC, decimals are plain text, booleans are 0 and 1."
+    )
     has_decimals = False
     replaces_views = False
     is_shallow = True

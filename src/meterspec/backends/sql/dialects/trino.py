@@ -11,6 +11,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from meterspec.backends.sql import build as b
+from meterspec.backends.sql.dialects.base import STANDARD_FUNCTIONS
 from meterspec.backends.sql.dialects.decimals import DecimalDialect
 from meterspec.ir import FieldType
 
@@ -23,6 +24,13 @@ _SEQUENCE = 1000
 class Trino(DecimalDialect):
     name = "trino"
     printer = "trino"
+    functions = STANDARD_FUNCTIONS | frozenset(
+        {
+            *("AT_TIMEZONE", "DATE_DIFF", "FROM_UNIXTIME_NANOS", "IS_FINITE", "LOWER", "MAX_BY", "MIN_BY"),
+            *("REGEXP_LIKE", "ROW", "SEQUENCE", "SHA256", "STARTS_WITH", "STRPOS", "TO_HEX", "TO_UTF8", "TRIM"),
+            *("UNNEST",),
+        }
+    )
     types: ClassVar = {
         FieldType.STRING: "VARCHAR",
         FieldType.INTEGER: "BIGINT",
