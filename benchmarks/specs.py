@@ -32,12 +32,20 @@ type = "string"
 required = true
 values = ["ok", "failed", "cancelled"]
 
+[families.schema.customer_id]
+type = "string"
+required = true
+personal = false
+
 [families.schema.region]
 type = "string"
 
 [families.compliance]
 jurisdiction = ["eu"]
+storage = ["DE"]
+event_log = "immutable"
 audit_retention_years = 7
+retention_from = "calendar_year_end"
 """
 
 _METER = """
@@ -97,6 +105,7 @@ def write(path: Path, meters: int) -> Path:
 
 
 def _document(meters: int) -> Iterator[str]:
+    yield '[sinks.stripe]\nregion = "IE"\n'
     for n, (kept, value) in enumerate(expressions(meters)):
         if n % 10 == 0:
             yield _FAMILY.format(n=n // 10)

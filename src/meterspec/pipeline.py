@@ -55,7 +55,8 @@ def assess(
 ) -> Assessment | None:
     """A program judged by the registry and what the organisation adds to it.
 
-    None where that file is broken, or unless `always`, where the program states nothing to judge.
+    None where that file is broken, or unless `always`, where the program states nothing to judge. What was compared is
+    written down with `always` alone; a check only reports what it finds.
     """
     tables = [*(family.compliance for family in program.families), *(meter.compliance for meter in program.meters)]
     said = program.sinks or program.statements or any(table != UNBOUND for table in tables)
@@ -66,7 +67,7 @@ def assess(
     from meterspec.regimes import registry  # noqa: PLC0415
 
     known = registry(_organisation(files), out)
-    return None if out.has_errors else judge(program, known, as_of, out)
+    return None if out.has_errors else judge(program, known, as_of, out, noted=always)
 
 
 def _organisation(files: Sequence[SpecFile]) -> tuple[str, bytes] | None:

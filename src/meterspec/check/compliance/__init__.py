@@ -33,8 +33,12 @@ __all__ = ["assess", "rules"]
 _MODULES = (vocabulary, retention, places, declared, personal, carbon, oversight, datapoints)
 
 
-def assess(program: Program, registry: Registry, as_of: date | None, out: Diagnostics) -> Assessment:
+def assess(
+    program: Program, registry: Registry, as_of: date | None, out: Diagnostics, *, noted: bool = True
+) -> Assessment:
     """Judges a program by a registry on a day: the given one, else the one it states, else that of the registry.
+
+    With `noted` the assessment has every comparison, else findings alone are reported.
 
     Reports MS503 to MS595.
     """
@@ -45,7 +49,7 @@ def assess(program: Program, registry: Registry, as_of: date | None, out: Diagno
         day, source = date.fromisoformat(said), "spec"
     else:
         day, source = AS_OF, "registry"
-    judge = Judge(program, registry, day, source, out)
+    judge = Judge(program, registry, day, source, out, noted=noted)
     vocabulary.check_names(judge)
     if not out.has_errors:
         retention.check_retention(judge)

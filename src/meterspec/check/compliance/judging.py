@@ -21,13 +21,25 @@ __all__ = ["Judge", "listed", "unit_of_field"]
 class Judge:
     """A program, what it is judged by, and what was found so far."""
 
-    def __init__(self, program: Program, registry: Registry, as_of: date, as_of_source: str, out: Diagnostics) -> None:
+    def __init__(
+        self,
+        program: Program,
+        registry: Registry,
+        as_of: date,
+        as_of_source: str,
+        out: Diagnostics,
+        *,
+        noted: bool = True,
+    ) -> None:
+        """With `noted` all that was compared is written down, else findings alone are reported."""
         self.program = program
+        self._noted = noted
         self.registry = registry
         self.as_of = as_of
         self.out = out
         self.done = Assessment(registry=registry, as_of=as_of, as_of_source=as_of_source)
         self._regimes: dict[str, list[Regime]] = {}
+        self._units: dict[str, Unit | None] = {}
         self.used: set[int] = set()
         """The overrides that waived something, by their number."""
 
@@ -73,6 +85,11 @@ class Judge:
 
     def unit_of(self, meter: Meter) -> Unit | None:
         """The unit of a meter: as it is declared, or as the units and names of the fields of its value say."""
+        if meter.name not in self._units:
+            self._units[meter.name] = self._find_unit(meter)
+        return self._units[meter.name]
+
+    def _find_unit(self, meter: Meter) -> Unit | None:
         if meter.unit is not None:
             return _unit(meter.unit)
         if isinstance(meter.source, RatioSource):
@@ -169,6 +186,8 @@ class Judge:
         firm: bool = True,
         waiver: Override | None = None,
     ) -> None:
+        if not self._noted:
+            return
         self.done.controls.append(
             Control(
                 rule=rule,
