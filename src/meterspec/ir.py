@@ -487,7 +487,7 @@ class Program:
         """The families whose events a meter counts; for a ratio, those of its numerator and denominator."""
         match meter.source:
             case FamilySource(names):
-                return tuple(self.family(name) for name in names)
+                return tuple([self._families[name] for name in names])
             case RatioSource(numerator, denominator):
                 both = self.families_of(self.meter(numerator)) + self.families_of(self.meter(denominator))
                 return tuple(dict.fromkeys(both))

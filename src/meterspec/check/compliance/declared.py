@@ -383,8 +383,8 @@ def _distinct(asked: dict[str, list[Regime]], keys: Sequence[str]) -> list[Regim
 
 def _check_meter(judge: Judge, meter: Meter) -> None:
     regimes = judge.regimes_of(meter)
-    measures = judge.measures(meter)
-    if not regimes or measures is None:
+    measures = judge.measures(meter) if regimes else None
+    if measures is None:
         return
     is_ratio = isinstance(meter.source, RatioSource)
 

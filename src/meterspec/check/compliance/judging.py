@@ -39,6 +39,7 @@ class Judge:
         self.out = out
         self.done = Assessment(registry=registry, as_of=as_of, as_of_source=as_of_source)
         self._regimes: dict[str, list[Regime]] = {}
+        self._family_regimes: dict[str, list[Regime]] = {}
         self._units: dict[str, Unit | None] = {}
         self.used: set[int] = set()
         """The overrides that waived something, by their number."""
@@ -68,6 +69,12 @@ class Judge:
 
     def regimes_of_family(self, family: Family, meters: Sequence[Meter]) -> list[Regime]:
         """The regimes that anything made of a family's events is reported under."""
+        known = self._family_regimes.get(family.name)
+        if known is None:
+            known = self._family_regimes[family.name] = self._find_family_regimes(family, meters)
+        return known
+
+    def _find_family_regimes(self, family: Family, meters: Sequence[Meter]) -> list[Regime]:
         named = [self.done.regimes.get(name) for name in family.compliance.regulatory_regimes]
         of_meters = [regime for meter in meters for regime in self.regimes_of(meter)]
         found = {regime.id: regime for regime in (*named, *of_meters) if regime is not None}
@@ -113,7 +120,9 @@ class Judge:
     def measures(self, meter: Meter) -> str | None:
         """`carbon` for an amount of CO2 equivalent, `energy` for one of energy, `intensity` for a rate of either."""
         unit = self.unit_of(meter)
-        dimension = dict(unit.dimension) if unit is not None else {}
+        if unit is None:
+            return None
+        dimension = dict(unit.dimension)
         if dimension in ({CO2E: 1}, {ENERGY: 1}):
             return "carbon" if CO2E in dimension else "energy"
         return "intensity" if dimension.get(CO2E) == 1 or dimension.get(ENERGY) == 1 else None
