@@ -64,6 +64,6 @@ def test_what_stripe_is_sent(code: str, major: str, sent: int) -> None:
     assert step is None or Decimal(major) % step == 0
 
 
-@pytest.mark.parametrize("code", ["CLF", "UYW", "UYI", "IQD", "LYD"])
+@pytest.mark.parametrize("code", ["CLF", "UYW", "UYI", "IQD", "LYD", "CUP", "GHS", "MXV"])
 def test_where_stripe_is_not_known_to_have_a_currency_nothing_is_guessed(code: str) -> None:
     assert currencies.stripe_digits(code) is None

@@ -54,6 +54,13 @@ REPLACED = {
 _STRIPE_WITHOUT_DECIMALS = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
+_NOT_AT_STRIPE = frozenset(
+    [
+        *("BOV", "BTN", "CHE", "CHW", "COU", "CUP", "ERN", "GHS", "IRR", "KPW", "MRU", "MXV", "SDG", "SSP"),
+        *("STN", "SYP", "TMT", "USN", "VED", "VES", "XAD", "ZWG"),
+    ]
+)
+"""Those that no list of what Stripe charges in has (https://docs.stripe.com/currencies, the enums of its clients)."""
 _STRIPE_STEPS = {
     # Sent with two decimals that have to be zero, as they were before the currencies lost their cents.
     "ISK": Decimal(1),
@@ -80,7 +87,7 @@ def stripe_digits(code: str) -> int | None:
         return 0
     if code in _STRIPE_STEPS:
         return max(2, DIGITS[code])
-    return 2 if DIGITS[code] == 2 else None
+    return 2 if DIGITS[code] == 2 and code not in _NOT_AT_STRIPE else None
 
 
 def stripe_step(code: str) -> Decimal | None:
