@@ -265,6 +265,20 @@ def test_drift_is_told_from_a_change_of_the_spec_and_undone(account: Account, st
     assert sellable(stripe_server) == wanted
 
 
+@pytest.mark.parametrize("role", ["base-fee", "renamed"])
+def test_a_price_is_known_by_its_lookup_key(account: Account, stripe_server: StripeServer, role: str) -> None:
+    """Anyone may edit metadata, so what it says about a price that holds a key of ours is drift and nothing else."""
+    bring(account, SPEC)
+    wanted = sellable(stripe_server)
+    prices = stripe_server.account.all("price").values()
+    (usage,) = (price for price in prices if price["lookup_key"] == "meterspec:calls:usage")
+    account.post(f"/v1/prices/{usage['id']}", {"metadata": {"meterspec_price": role}})
+    made = plan(program(SPEC), account)
+    assert actions(made) == {"change": ["price meterspec:calls:usage"]}
+    bring(account, SPEC)
+    assert sellable(stripe_server) == wanted
+
+
 # What belongs to others
 
 

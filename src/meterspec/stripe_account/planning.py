@@ -196,6 +196,8 @@ class _Planner:
         self.found = found
         self.ids: dict[str, str] = {}
         """What placeholders stand for, as far as that is known."""
+        self.roles = {body["lookup_key"]: _role(body) for body in made["prices"]}
+        """By lookup key."""
 
     def steps(self) -> Iterator[Step]:
         if self.made["meter"] is not None:
@@ -205,8 +207,8 @@ class _Planner:
         own = [price for price in prices if price["metadata"].get(OWNER) == self.meter.name]
         for body in self.made["prices"]:
             yield from self._price(body, own)
-        roles = {body["metadata"][ROLE] for body in self.made["prices"]}
-        yield from (self._archived(price) for price in own if price["active"] and _role(price) not in roles)
+        roles = set(self.roles.values())
+        yield from (self._archived(price) for price in own if price["active"] and self._role(price) not in roles)
         yield from self._feature()
         yield from self._alert()
 
@@ -299,8 +301,9 @@ class _Planner:
             yield self._step("price", key, Action.CONFLICT, id=holder["id"], reason=reason, hint=hint)
             return
         shape = _price_shape(body)
-        same = [price for price in own if _role(price) == _role(body) and _price_shape(price) == shape]
-        others = [price for price in own if _role(price) == _role(body) and price["active"] and price not in same]
+        alike = [price for price in own if self._role(price) == _role(body)]
+        same = [price for price in alike if _price_shape(price) == shape]
+        others = [price for price in alike if price["active"] and price not in same]
         if holder is not None and _price_shape(holder) == shape:
             changes = _differences({"active": holder["active"]}, {"active": True})
             write = Write(f"/v1/prices/{holder['id']}", {"active": True})
@@ -316,6 +319,10 @@ class _Planner:
                 of = holder["id"] if holder is not None else None
                 yield self._step("price", key, action, id=of, changes=changes, writes=(write,))
         yield from (self._archived(price) for price in [*others, *same] if price["active"])
+
+    def _role(self, price: Object) -> object:
+        """Which of the meter's prices it is: by its lookup key, and else by its metadata, which anyone may change."""
+        return self.roles.get(price["lookup_key"], _role(price))
 
     def _restored(
         self, key: str, price: Object, body: Body, holder: Object | None, changes: tuple[Change, ...]
