@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from meterspec import currencies
+from tests.conftest import ROOT
 
 
 def test_the_codes_and_digits_are_those_of_the_standard() -> None:
@@ -67,3 +68,9 @@ def test_what_stripe_is_sent(code: str, major: str, sent: int) -> None:
 @pytest.mark.parametrize("code", ["CLF", "UYW", "UYI", "IQD", "LYD", "CUP", "GHS", "MXV"])
 def test_where_stripe_is_not_known_to_have_a_currency_nothing_is_guessed(code: str) -> None:
     assert currencies.stripe_digits(code) is None
+
+
+def test_the_page_names_every_currency_that_is_refused() -> None:
+    page = (ROOT / "docs" / "stripe.md").read_text(encoding="utf-8")
+    listed = page.partition("Not known to be taken, or in which unit: ")[2].partition(".")[0].split()
+    assert listed == sorted(code for code in currencies.DIGITS if currencies.stripe_digits(code) is None)
