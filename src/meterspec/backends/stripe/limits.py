@@ -89,8 +89,8 @@ UNKNOWN_TO_STRIPE = Rule(
     slug="currency-unknown-to-stripe",
     title="A currency whose amounts Stripe is not known to take",
     message="it is not known that Stripe takes {currency}, or in which unit",
-    why="Stripe charges in some currencies alone, and an amount in the wrong unit is wrong by a factor of ten or more, so "
-    "none is guessed.",
+    why="Stripe charges in some currencies alone, and an amount in the wrong unit is wrong by a factor of ten or more, "
+    "so none is guessed.",
     bad=_spec('model = "usage"', 'currency = "CLF"', "unit_amount = 1"),
     good=_spec('model = "usage"', 'currency = "CLP"', "unit_amount = 1"),
 )
