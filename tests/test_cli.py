@@ -222,6 +222,45 @@ def test_the_price_of_1500_hours_is_the_one_the_language_works_out() -> None:
     assert [line["amount"] for line in document["lines"]] == ["0.00", "405.00", "150.00"]
 
 
+RATES = """
+[[families]]
+name = "api.call"
+schema = { live = { type = "boolean" }, tier = { type = "integer" } }
+
+[[meters]]
+name = "calls"
+kind = "billing"
+source = { kind = "family", family = "api.call" }
+aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id", "live", "tier"] }
+
+[meters.billing]
+model = "usage"
+currency = "EUR"
+unit_amount = 1
+rates = [{ match = { live = false }, unit_amount = 2 }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("match", "said"),
+    [
+        (["live"], "it has no `=` and value"),
+        (["live=yes"], "`live` is boolean"),
+        (["tier=one"], "`tier` is integer"),
+        (["live=true", "live=false"], "`live` is given twice"),
+    ],
+)
+def test_a_dimension_that_was_not_understood_is_not_guessed(folder: Path, match: list[str], said: str) -> None:
+    spec = folder / "rates.toml"
+    spec.write_text(RATES, encoding="utf-8")
+    given = [text for each in match for text in ("--match", each)]
+    done = meterspec("price", str(spec), "calls", "5", *given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--match cannot be `{match[-1]}`: {said}" in done.stderr
+    priced = meterspec("price", str(spec), "calls", "5", "--match", "live=false", "--match", "tier=2")
+    assert "(live false)" in priced.stdout
+
+
 def test_invoices_add_up() -> None:
     done = meterspec("invoice", PUBLISHED, "--events", EVENTS, "--customer", "atlas-freight", "--format", "json")
     invoices = json.loads(done.stdout)["invoices"]

@@ -202,12 +202,24 @@ def _match(program: Program, meter: Meter, match: Sequence[str]) -> dict[str, Sc
     dimensions: dict[str, Scalar] = {}
     fields = {field.name: field for family in program.families_of(meter) for field in family.fields}
     for argument in match:
-        name, _, text = argument.partition("=")
+        name, given, text = argument.partition("=")
         one_of("--match", name, meter.group_by)
         kind = fields[name].type.value
+        if not given:
+            raise _bad_match(argument, "it has no `=` and value")
+        if name in dimensions:
+            raise _bad_match(argument, f"`{name}` is given twice")
+        value: Scalar
         try:
-            value: Scalar = {"integer": int, "decimal": Decimal, "float": Decimal}.get(kind, str)(text)
-        except (ValueError, InvalidOperation):
-            raise Failure(BAD_ARGUMENT, argument="--match", value=argument, reason=f": `{name}` is {kind}") from None
-        dimensions[name] = text == "true" if kind == "boolean" else value
+            if kind == "boolean":
+                value = {"true": True, "false": False}[text]
+            else:
+                value = {"integer": int, "decimal": Decimal, "float": Decimal}.get(kind, str)(text)
+        except (KeyError, ValueError, InvalidOperation):
+            raise _bad_match(argument, f"`{name}` is {kind}") from None
+        dimensions[name] = value
     return dimensions
+
+
+def _bad_match(argument: str, reason: str) -> Failure:
+    return Failure(BAD_ARGUMENT, argument="--match", value=argument, reason=f": {reason}")
