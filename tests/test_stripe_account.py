@@ -492,6 +492,26 @@ def test_a_plan_is_one_document(
     assert stripe_server.secret not in json.dumps(document)
 
 
+def test_what_was_done_before_a_failure_is_one_document_too(
+    account: Account, stripe_server: StripeServer, spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stripe_server.fail(3, 403)
+    with pytest.raises(Failure):
+        commands.apply([spec], "event", live=False, yes=True, format="json")
+    assert [each["kind"] for each in json.loads(capsys.readouterr().out)["done"]] == ["meter", "product"]
+    commands.apply([spec], "event", live=False, yes=True, format="json")
+    assert len(json.loads(capsys.readouterr().out)["done"]) == 9
+
+
+def test_a_conflict_is_in_the_document_of_apply(
+    account: Account, spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.post("/v1/products", {"id": "meterspec_calls", "name": "x"})
+    assert ended(lambda: commands.apply([spec], "event", live=False, yes=True, format="json")) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["summary"]["conflict"], document["done"]) == (1, [])
+
+
 def test_a_conflict_is_a_finding_at_the_name_of_the_meter(
     account: Account, spec: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,16 +51,19 @@ def plan(paths: Sequence[str], usage: str, live: bool, check: bool, format: str)
 
 
 def apply(paths: Sequence[str], usage: str, live: bool, yes: bool, format: str) -> None:
-    """Makes the account hold what the spec says; without `yes` shows what that takes, and does nothing."""
+    """Makes the account hold what the spec says; without `yes` shows what that takes, and does nothing.
+
+    As JSON it prints what was done also where it had to end before everything was.
+    """
     from meterspec.stripe_account import apply as carry_out  # noqa: PLC0415
 
     program, account, made = _planned(paths, usage, live)
     text = format != "json"
     if text:
         sys.stdout.write(_plan_text(made, account, palette_of(sys.stdout)))
-    _stop_on_conflicts(program, made)
-    done = []
+    done: list[dict[str, str]] = []
     try:
+        _stop_on_conflicts(program, made)
         for step, write, id in carry_out(made, account) if yes else ():
             done.append({"request": f"POST {write.path}", "kind": step.kind, "name": step.name, "id": id})
             sys.stderr.write(f"{len(done)} of {made.writes}: {step.action.value} {step.kind} {printable(step.name)}\n")
@@ -68,8 +71,9 @@ def apply(paths: Sequence[str], usage: str, live: bool, yes: bool, format: str) 
         words = f"interrupted after {len(done)} of {made.writes} requests: the same command goes on from there"
         sys.stderr.write(f"{words}\n")
         raise Exit(_INTERRUPTED) from None
-    if not text:
-        sys.stdout.write(as_json({**_plan_json(made, account), "done": done}))
+    finally:
+        if not text:
+            sys.stdout.write(as_json({**_plan_json(made, account), "done": done}))
     if yes:
         sys.stderr.write(f"{counted(len(done), 'request')} done: the account holds what the spec says\n")
     elif made.writes:
