@@ -170,6 +170,9 @@ def test_a_broken_base_says_which_commit(repository: Path) -> None:
         (["--against", "main:meterspec.toml"], "MS041", "git finds no commit of that name"),
         (["--against", "main", "--against-artefacts", "build"], "MS005", "beside `--against`"),
         (["--exact"], "MS005", "without `--against`"),
+        (["-", "-"], "MS005", "standard input is read once"),
+        (["meterspec.toml", "--from", "2026-01-01"], "MS005", "--from cannot be `2026-01-01` without `--events`"),
+        (["meterspec.toml", "--cycles", "none.csv"], "MS005", "--cycles cannot be `none.csv` without `--events`"),
         ([], "MS005", "there is nothing to compare with"),
     ],
 )
