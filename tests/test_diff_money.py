@@ -229,6 +229,13 @@ def test_the_money_of_an_unchanged_meter_is_zero(name: str, events: list[str]) -
             assert part.meter in touched | families or part.before == part.after
 
 
+def test_dimensions_in_another_order_move_no_number(events: list[str]) -> None:
+    found = compared(SPEC, edited((BY_REGION, 'window = "month", group_by = ["region", "customer_id"]')), events)
+    assert {one.meter: one.moved for one in found.numbers} == dict.fromkeys(
+        ["calls", "failures", "failure-rate", "ever"], ()
+    )
+
+
 def test_where_both_agree_the_events_are_read_once(events: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Program] = []
 

@@ -170,6 +170,9 @@ def test_a_broken_base_says_which_commit(repository: Path) -> None:
         (["--against", "main:meterspec.toml"], "MS041", "git finds no commit of that name"),
         (["--against", "main", "--against-artefacts", "build"], "MS005", "beside `--against`"),
         (["--exact"], "MS005", "without `--against`"),
+        (["-", "-"], "MS005", "standard input is read once"),
+        (["meterspec.toml", "--from", "2026-01-01"], "MS005", "--from cannot be `2026-01-01` without `--events`"),
+        (["meterspec.toml", "--cycles", "none.csv"], "MS005", "--cycles cannot be `none.csv` without `--events`"),
         ([], "MS005", "there is nothing to compare with"),
     ],
 )
@@ -185,6 +188,31 @@ def test_a_branch_of_the_remote_alone_is_offered(repository: Path) -> None:
     git("update-ref", "refs/remotes/origin/release", "main", cwd=repository)
     done = meterspec("diff", "--against", "release")
     assert (done.returncode, "there is `origin/release`" in done.stderr) == (2, True)
+
+
+def test_a_shallow_clone_says_that_it_is_one(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = tmp_path_factory.mktemp("shallow")
+    git("clone", "--quiet", "--depth=1", "--branch=dearer", repository.as_uri(), str(clone), cwd=repository)
+    monkeypatch.chdir(clone)
+    for revision in ("origin/main", "HEAD~1"):
+        done = meterspec("diff", "--against", revision)
+        assert (done.returncode, "MS041" in done.stderr, "fetch-depth: 0" in done.stderr) == (2, True, True)
+
+
+def test_a_hook_of_a_linked_worktree_finds_the_spec(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git gives a hook there GIT_DIR, and with it alone takes the folder it is asked in for the top."""
+    commit(repository, {"billing/meterspec.toml": DEARER, "meterspec.toml": SPEC})
+    linked = tmp_path_factory.mktemp("linked") / "tree"
+    git("worktree", "add", "--quiet", "-b", "other", str(linked), cwd=repository)
+    (linked / "billing" / "meterspec.toml").write_text(DEARER.replace("0.50", "0.60"), encoding="utf-8")
+    monkeypatch.setenv("GIT_DIR", git("rev-parse", "--absolute-git-dir", cwd=linked))
+    monkeypatch.chdir(linked / "billing")
+    done = meterspec("diff", "--against", "dearer", "--format", "json")
+    assert [change["before"] for change in json.loads(done.stdout)["changes"]] == ["0.50"], done.stderr
 
 
 def test_histories_without_a_common_commit(repository: Path) -> None:

@@ -77,6 +77,27 @@ def git(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
 
 
+def test_the_job_stops_a_breaking_change_on_a_pull_request(project: Path, tmp_path: Path) -> None:
+    for name, data in tree(project).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    job = (tmp_path / ".github/workflows/meterspec.yml").read_text(encoding="utf-8")
+    assert "fetch-depth: 0" in job
+    assert "BASE: origin/${{ github.base_ref }}" in job
+    [step] = re.findall(r"^ +run: (.*)$", job, re.MULTILINE)
+    _, *arguments = shlex.split(step.replace("$BASE", "origin/main"))
+    git("init", cwd=tmp_path)
+    git("add", "--all", cwd=tmp_path)
+    git("commit", "--message", "a", cwd=tmp_path)
+    git("update-ref", "refs/remotes/origin/main", "HEAD", cwd=tmp_path)
+    done = meterspec(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no change of meaning\n", "")
+    spec = tmp_path / "meterspec.toml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("unit_amount = 0.45", "unit_amount = 0.50", 1), "utf-8")
+    done = meterspec(*arguments, cwd=tmp_path)
+    assert (done.returncode, "::error file=meterspec.toml,line=" in done.stdout) == (1, True)
+
+
 def test_the_hooks_pass_and_find_a_mistake(project: Path, tmp_path: Path) -> None:
     for name, data in tree(project).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

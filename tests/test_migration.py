@@ -11,7 +11,7 @@ import pytest
 from meterspec.backends.base import Artifact
 from meterspec.diagnostics import Diagnostics
 from meterspec.diff import diff
-from meterspec.ir import CalendarUnit, Program
+from meterspec.ir import CalendarUnit, Meter, Program
 from meterspec.migration import Action, steps
 from meterspec.migration.views import move, script, views
 from meterspec.pipeline import compile_program, load
@@ -217,6 +217,39 @@ def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[
     todo = steps(before, after, diff(before, after))
     assert {(step.action, step.subject) for step in todo} == expected
     assert [step.action for step in todo] == sorted((step.action for step in todo), key=list(Action).index)
+
+
+def test_a_meter_with_another_name_is_restated_as_any_other() -> None:
+    [spec] = collect([str(GATEWAY)])
+    text = spec.data.decode().replace('name = "traffic"', 'name = "egress"').replace("10_000_000_000", "5_000_000_000")
+    before, after = program([spec]), program([SpecFile(spec.name, text.encode())])
+    asked = {(step.action, step.subject) for step in steps(before, after, diff(before, after))}
+    assert (Action.RESTATE, "egress") in asked
+
+
+def test_steps_are_found_in_one_look_at_the_meters(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 40
+    families = "".join(
+        f'[[families]]\nname = "f{n}"\nschema.v = {{ type = "integer", max = LIMIT }}\n' for n in range(count)
+    )
+    meters = "".join(
+        f'[[meters]]\nname = "m{n}"\nsource = {{ kind = "family", family = "f{n}" }}\naggregate = {{ fn = "COUNT" }}\n'
+        for n in range(count)
+    )
+    before, after = (
+        program([SpecFile("a.toml", (families + meters).replace("LIMIT", limit).encode())]) for limit in ("9", "8")
+    )
+    verdicts, looks = diff(before, after), 0
+    plain = Program.families_of
+
+    def counted(self: Program, meter: Meter) -> object:
+        nonlocal looks
+        looks += 1
+        return plain(self, meter)
+
+    monkeypatch.setattr(Program, "families_of", counted)
+    assert sum(step.action is Action.RESTATE for step in steps(before, after, verdicts)) == count
+    assert looks == count
 
 
 def test_every_edit_of_a_leaf_has_its_steps() -> None:

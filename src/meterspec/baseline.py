@@ -304,7 +304,9 @@ def _nearest(top: Path, revision: str) -> str | None:
     remote = [name for name in names if name.partition("/")[2] == revision]
     if remote:
         return f"there is `{remote[0]}`"
-    return did_you_mean(revision, names) or f"a shallow clone may lack it; {_MORE}"
+    if _asked(top, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        return f"this clone is shallow and may lack it; {_MORE}"
+    return did_you_mean(revision, names)
 
 
 def _git(folder: Path, *arguments: str, what: str, given: bytes | None = None) -> bytes:
@@ -322,6 +324,9 @@ def _said(done: subprocess.CompletedProcess[bytes]) -> str:
 def _asked(folder: Path, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """One question to git, with no shell between; raises `Failure` with MS040 where git cannot be run."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    if "GIT_WORK_TREE" not in environment:
+        # A hook is given the repository alone, and git then takes any folder for the top; the folder says which it is.
+        environment.pop("GIT_DIR", None)
     command = ["git", "--no-pager", "-C", str(folder), *arguments]
     source: dict[str, object] = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
     try:

@@ -528,9 +528,14 @@ def _numbers(
             yield Numbers(meter=meter.name, unit=meter.unit, same=len(right), moved=())
             continue
         numbers: dict[tuple[Window, Group], list[Decimal | None]] = {}
+        # The order of dimensions is one of columns: the same values are the same group.
+        order = {name: number for number, (name, _) in enumerate(right[0].group if right else ())}
         for side, found in ((1, right), (0, left)):
             for result in found:
-                key = ((result.window_start, result.window_end), result.group)
+                group = result.group
+                if side == 0 and [name for name, _ in group] != [*order]:
+                    group = tuple(sorted(group, key=lambda pair: order.get(pair[0], len(order))))
+                key = ((result.window_start, result.window_end), group)
                 numbers.setdefault(key, [None, None])[side] = result.quantity
         moved = [
             Number(window=window, group=group, before=values[0], after=values[1])

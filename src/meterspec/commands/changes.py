@@ -73,6 +73,8 @@ def diff(
         if Path(path).suffix.lower() not in _ENDINGS:
             hint = f"its ending says what is written: {', '.join(_ENDINGS)}"
             raise Failure(BAD_ARGUMENT, argument="--report", value=path, reason="", hint=hint)
+    if not usage.events:
+        _refuse_without_events(usage)
     called, before_files, after_files = _sides(paths, base)
     if before_files is None or [file.data for file in before_files] == [file.data for file in after_files]:
         after, _ = program_of(after_files)
@@ -112,6 +114,14 @@ def diff(
         raise Exit(FINDINGS)
 
 
+def _refuse_without_events(usage: Usage) -> None:
+    """Options that say how events are counted do nothing without any; raises `Failure` with MS005."""
+    values = (*usage.begins, usage.as_of, *usage.cycles)
+    for name, value in zip(("--from", "--to", "--as-of", "--cycles", "--cycle-anchor"), values, strict=True):
+        if value is not None:
+            raise Failure(BAD_ARGUMENT, argument=name, value=value, reason=" without `--events`")
+
+
 def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None, list[SpecFile]]:
     """What the spec before is called, its files, and those of the spec after; None where a commit has no spec."""
     if base.revision is not None and base.artefacts is not None:
@@ -133,6 +143,8 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
         if len(paths) > 1:
             raise Failure(BAD_ARGUMENT, argument="BASE", value=paths[0], reason=" beside `--against-artefacts`")
         return base.artefacts, deployed(Path(base.artefacts)), collect(paths)
+    if [*paths] == ["-", "-"]:
+        raise Failure(BAD_ARGUMENT, argument="HEAD", value="-", reason=": standard input is read once, for BASE")
     if not paths:
         hint = "write the path of the spec before, or where it is: `--against main`, `--against-artefacts build`"
         raise Failure(BAD_ARGUMENT, argument="BASE", value="", reason=": there is nothing to compare with", hint=hint)

@@ -411,9 +411,9 @@ class _Finder:
         meter names the one where the other is.
         """
         found: dict[str, dict[str, str]] = {}
+        now = {family.name: family for family in after.families}
         for old in before.families:
-            name = self._families.get(old.name, old.name)
-            new = next((family for family in after.families if family.name == name), None)
+            new = now.get(self._families.get(old.name, old.name))
             if new is None or old.fields == new.fields:
                 continue
             left, right = _declared(old), _declared(new)

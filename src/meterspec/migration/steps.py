@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-from meterspec.diff import Area, Kind, Verdict
+from meterspec.diff import Area, Kind, Verdict, renamed
 from meterspec.ir import (
     Aggregate,
     Credits,
@@ -90,8 +91,10 @@ _PRICED = (Price, Tier, Rate, Credits)
 def steps(before: Program, after: Program, verdicts: Iterable[Verdict]) -> tuple[Step, ...]:
     """What is to be done for changes, in the order in which to do it; descriptions and tests ask for nothing."""
     found: dict[tuple[Action, str], tuple[dict[str, None], dict[str, None]]] = {}
+    verdicts = list(verdicts)
+    readers = cache(lambda: _readers(before, after, renamed(verdicts)))
     for verdict in verdicts:
-        for action, subject, what in _asked(before, after, verdict):
+        for action, subject, what in _asked(readers, verdict):
             whats, codes = found.setdefault((action, subject), ({}, {}))
             codes[verdict.code] = None
             if what and action not in _HAVE_NO_WHAT:
@@ -104,14 +107,26 @@ def steps(before: Program, after: Program, verdicts: Iterable[Verdict]) -> tuple
 
 
 _Asked = Iterator[tuple[Action, str, str]]
+_Readers = Callable[[], Mapping[str, Sequence[Meter]]]
+"""The meters that are there before and after, by the families whose events they count, as these are called after."""
 
 
-def _asked(before: Program, after: Program, verdict: Verdict) -> _Asked:
+def _readers(before: Program, after: Program, names: Mapping[str, str]) -> Mapping[str, Sequence[Meter]]:
+    was = {names.get(meter.name, meter.name) for meter in before.meters}
+    found: dict[str, list[Meter]] = {}
+    for meter in after.meters:
+        if meter.name in was:
+            for family in after.families_of(meter):
+                found.setdefault(family.name, []).append(meter)
+    return found
+
+
+def _asked(readers: _Readers, verdict: Verdict) -> _Asked:
     change = verdict.change
     found: list[tuple[Action, str, str]] = []
     match change.route[0].field:
         case "families":
-            found += _of_family(before, after, verdict)
+            found += _of_family(readers, verdict)
         case "meters":
             found += _of_meter(verdict)
     yield from found
@@ -121,7 +136,7 @@ def _asked(before: Program, after: Program, verdict: Verdict) -> _Asked:
         yield Action.DECIDE, change.subject, verdict.message
 
 
-def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
+def _of_family(readers: _Readers, verdict: Verdict) -> _Asked:
     change, name = verdict.change, verdict.subject
     views, message = (Action.VIEWS, name, ""), verdict.message
     match change.owner, change.field, change.kind:
@@ -145,7 +160,7 @@ def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
                 yield Action.PRODUCERS, name, f"`{field.name}`"
             yield views
             yield Action.STORE, name, ""
-            yield from _readers_of(before, after, name)
+            yield from _readers_of(readers, name)
         case owner, field, _ if field in _READING.get(owner, ()):
             if owner is Field and field in {"name", "type", "precision", "scale"}:
                 yield Action.RAW_TABLE, name, message
@@ -153,18 +168,16 @@ def _of_family(before: Program, after: Program, verdict: Verdict) -> _Asked:
                 yield Action.PRODUCERS, name, message
             yield views
             yield Action.STORE, name, ""
-            yield from _readers_of(before, after, name)
+            yield from _readers_of(readers, name)
         case owner, "unit", Kind.CHANGED if owner is Field:
             yield Action.PRODUCERS, name, message
-            yield from _readers_of(before, after, name)
+            yield from _readers_of(readers, name)
 
 
-def _readers_of(before: Program, after: Program, family: str) -> _Asked:
+def _readers_of(readers: _Readers, family: str) -> _Asked:
     """What numbers on a family ask for, once it accepts other events, or reads them otherwise."""
-    was = {meter.name for meter in before.meters}
-    for meter in after.meters:
-        if meter.name in was and any(one.name == family for one in after.families_of(meter)):
-            yield from _recounted(meter)
+    for meter in readers().get(family, ()):
+        yield from _recounted(meter)
 
 
 def _recounted(meter: Meter) -> _Asked:
