@@ -34,7 +34,7 @@ def judged(text: str, own: str | None = None, as_of: date | None = None) -> tupl
     organisation = ("meterspec.regimes.toml", own.encode()) if own is not None else None
     files = [SpecFile("meterspec.toml", text.encode(), None, organisation)]
     program = load(files, out, as_of=as_of)
-    done = None if program is None else assess(program, files, Diagnostics(), as_of=as_of)
+    done = None if program is None else assess(program, files, Diagnostics(), as_of=as_of, always=True)
     return done, out.found
 
 
@@ -246,6 +246,17 @@ LOOSER = [
         "MS590",
         "`de_hgb_ao` keeps `voucher_invoice` for 60 months, and the registry for 96",
     ),
+    (
+        LONGER.replace('"calendar_year_end"', '"event_time"'),
+        "MS590",
+        "counts the months of `voucher_invoice` from `event_time`, and the registry from `calendar_year_end`",
+    ),
+    (LONGER.replace('"events"', '"letters"'), "MS590", "`voucher_invoice` cover `letters`, and the registry `events`"),
+    (LONGER + 'kinds = ["reporting"]\n', "MS590", "`voucher_invoice` without billing meters"),
+    (LONGER + "verified = false\n", "MS590", "`voucher_invoice` as unverified"),
+    (LONGER + LONGER, "MS597", "two regimes `de_hgb_ao`"),
+    ('[[zones]]\nid = "ours"\nmembers = ["DE"]\n' * 2, "MS597", "two zones `ours`"),
+    ('[[zones]]\nid = "de"\nmembers = ["DE", "US"]\n', "MS590", "zone `de` has US"),
     ('[[regimes]]\nid = "pci_dss"\nhot_months = 1\n', "MS590", "`hot_months` at 1, and the registry at 3"),
     ('[[regimes]]\nid = "dora"\ntitle = "X"\n', "MS590", "`dora` has a `title` of its own"),
     ('[[zones]]\nid = "eu"\nmembers = ["DE", "US"]\n', "MS590", "zone `eu` has US"),
@@ -337,6 +348,30 @@ def test_the_nearest_file_of_an_organisation_counts(tmp_path: Path, monkeypatch:
     out = Diagnostics()
     load(collect([]), out)
     assert codes(out.found, Severity.ERROR) == []
+
+
+def test_files_of_one_spec_are_judged_by_one_file_of_the_organisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = BOOKS.format(years=12, regime="acme_policy")
+    family, meter = books.split("[[meters]]")
+    for name, text in (("a", family), ("b", "[[meters]]" + meter)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "meterspec.toml").write_text(text)
+        (tmp_path / name / "meterspec.regimes.toml").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+
+    def found() -> list[str]:
+        out = Diagnostics()
+        load(collect(["a", "b"]), out)
+        return [f"{one.code}: {one.message}" for one in out.found if one.severity is Severity.ERROR]
+
+    assert found() == []  # two copies say the same
+    (tmp_path / "b" / "meterspec.regimes.toml").write_text(OWN.replace("144", "240"))
+    words = "MS596: the file of the organisation that is nearest to `a/meterspec.toml` is `a/meterspec.regimes.toml`"
+    assert found() == [f"{words}, and to `b/meterspec.toml` `b/meterspec.regimes.toml`"]
+    (tmp_path / "b" / "meterspec.regimes.toml").unlink()
+    assert found() == [f"{words}, and to `b/meterspec.toml` no such file"]
 
 
 # The command line -----------------------------------------------------------------------------------------------
