@@ -8,12 +8,15 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
 
 from meterspec.assessment import Assessment, Period, Status
 from meterspec.backends.compliance.manifest import earliest
+from meterspec.check.compliance import carbon
+from meterspec.check.compliance.overlap import Overlap, overlap
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
 from meterspec.ir import Program
 from meterspec.lint import STRICT, choose
@@ -180,6 +183,81 @@ def test_a_zone_from_memory_gives_a_warning_that_says_so() -> None:
 def test_the_first_day_on_which_an_event_may_go(months: int, clock: str, event: date, wanted: date) -> None:
     period = Period(subject="f", evidence="events", months=months, clock=clock, won_by="family f")
     assert earliest(period, event) == wanted
+
+
+# Counted twice --------------------------------------------------------------------------------------------------
+
+REGIONS = """
+[[families]]
+name = "server.hour"
+schema.region = { type = "string", required = true }
+schema.kind = { type = "string", required = true, values = ["web", "batch"] }
+schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+"""
+CARBON = """
+[[meters]]
+name = "m{number}"
+unit = "gCO2e"
+filter = "{filter}"
+source = {{ kind = "family", family = "server.hour" }}
+aggregate = {{ fn = "SUM", value = "carbon", window = "year" }}
+compliance = {{ regulatory_regimes = ["vsme", "ghg_protocol"], ghg_scope = 1 }}
+"""
+
+
+def counted_twice(filters: list[str]) -> list[str]:
+    """What is said of meters of one box that have these filters."""
+    text = REGIONS + "".join(CARBON.format(number=number, filter=each) for number, each in enumerate(filters))
+    return [one.message for one in judged(text)[1] if one.code in {"MS547", "MS548"}]
+
+
+@pytest.mark.parametrize(
+    ("filters", "pairs"),
+    [
+        ([f"region == 'r{number}'" for number in range(100)], []),
+        ([*(f"region == 'r{number}'" for number in range(100)), "region in ['r7', 'x']"], [(7, 100)]),
+        ([*(f"region == 'r{number}'" for number in range(3)), "kind == 'web'"], [(0, 3)]),
+        (["kind == 'web'", "region == 'a'", "region == 'b'"], [(0, 1), (0, 2)]),
+        (["region == 'a' || region == 'b'", "region == 'c'", "region == 'b' && kind == 'web'"], [(0, 2)]),
+        (["kind == 'web' && region == 'a'", "kind == 'web' && region == 'b'", "kind == 'batch'"], []),
+    ],
+)
+def test_each_meter_is_named_with_the_first_that_counts_its_events(
+    filters: list[str], pairs: list[tuple[int, int]]
+) -> None:
+    said = "meters `m{}` and `m{}` both count scope 1 of family `server.hour`, and some events pass both filters"
+    assert counted_twice(filters) == [said.format(*pair) for pair in pairs]
+
+
+@pytest.mark.parametrize("filter_", ["region == 'r{}'", "region.startsWith('r{}')", "carbon > 0.0 && kind != 'x{}'"])
+def test_the_cost_of_comparing_meters_grows_with_their_number(filter_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def counting(*given: Any) -> tuple[Overlap, str]:
+        nonlocal compared
+        compared += 1
+        return overlap(*given)
+
+    monkeypatch.setattr(carbon, "overlap", counting)
+    counted_twice([filter_.replace("{}", str(number)) for number in range(200)])
+    assert compared <= 2 * 2 * 64 * 200  # judged twice, under two regimes; there are 19,900 pairs
+
+
+def test_meters_that_are_too_many_to_compare_are_said_to_be_undecided() -> None:
+    said = counted_twice([f"carbon > {number}.0 && carbon < {number}.5" for number in range(70)])
+    assert len(said) == 5 and all("more than 64 filters would have to be compared" in one for one in said)
+
+
+def test_meters_are_compared_in_every_family_they_share() -> None:
+    """A value that one family has, and another does not."""
+    first = REGIONS.replace('type = "string", required = true }', 'type = "string", required = true, values = ["a"] }')
+    other = REGIONS.replace("server.hour", "other.hour")
+    meters = "".join(CARBON.format(number=n, filter=each) for n, each in enumerate(["region != 'a'", "region == 'b'"]))
+    meters = meters.replace(
+        'kind = "family", family = "server.hour"', 'kind = "families", families = ["server.hour", "other.hour"]'
+    )
+    found = [one.message for one in judged(first + other + meters)[1]]
+    assert [one for one in found if "both count scope 1 of family `other.hour`" in one], found
 
 
 # The file of an organisation ------------------------------------------------------------------------------------
