@@ -8,12 +8,15 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
 
 from meterspec.assessment import Assessment, Period, Status
 from meterspec.backends.compliance.manifest import earliest
+from meterspec.check.compliance import carbon
+from meterspec.check.compliance.overlap import Overlap, overlap
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
 from meterspec.ir import Program
 from meterspec.lint import STRICT, choose
@@ -34,7 +37,7 @@ def judged(text: str, own: str | None = None, as_of: date | None = None) -> tupl
     organisation = ("meterspec.regimes.toml", own.encode()) if own is not None else None
     files = [SpecFile("meterspec.toml", text.encode(), None, organisation)]
     program = load(files, out, as_of=as_of)
-    done = None if program is None else assess(program, files, Diagnostics(), as_of=as_of)
+    done = None if program is None else assess(program, files, Diagnostics(), as_of=as_of, always=True)
     return done, out.found
 
 
@@ -182,6 +185,81 @@ def test_the_first_day_on_which_an_event_may_go(months: int, clock: str, event: 
     assert earliest(period, event) == wanted
 
 
+# Counted twice --------------------------------------------------------------------------------------------------
+
+REGIONS = """
+[[families]]
+name = "server.hour"
+schema.region = { type = "string", required = true }
+schema.kind = { type = "string", required = true, values = ["web", "batch"] }
+schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+"""
+CARBON = """
+[[meters]]
+name = "m{number}"
+unit = "gCO2e"
+filter = "{filter}"
+source = {{ kind = "family", family = "server.hour" }}
+aggregate = {{ fn = "SUM", value = "carbon", window = "year" }}
+compliance = {{ regulatory_regimes = ["vsme", "ghg_protocol"], ghg_scope = 1 }}
+"""
+
+
+def counted_twice(filters: list[str]) -> list[str]:
+    """What is said of meters of one box that have these filters."""
+    text = REGIONS + "".join(CARBON.format(number=number, filter=each) for number, each in enumerate(filters))
+    return [one.message for one in judged(text)[1] if one.code in {"MS547", "MS548"}]
+
+
+@pytest.mark.parametrize(
+    ("filters", "pairs"),
+    [
+        ([f"region == 'r{number}'" for number in range(100)], []),
+        ([*(f"region == 'r{number}'" for number in range(100)), "region in ['r7', 'x']"], [(7, 100)]),
+        ([*(f"region == 'r{number}'" for number in range(3)), "kind == 'web'"], [(0, 3)]),
+        (["kind == 'web'", "region == 'a'", "region == 'b'"], [(0, 1), (0, 2)]),
+        (["region == 'a' || region == 'b'", "region == 'c'", "region == 'b' && kind == 'web'"], [(0, 2)]),
+        (["kind == 'web' && region == 'a'", "kind == 'web' && region == 'b'", "kind == 'batch'"], []),
+    ],
+)
+def test_each_meter_is_named_with_the_first_that_counts_its_events(
+    filters: list[str], pairs: list[tuple[int, int]]
+) -> None:
+    said = "meters `m{}` and `m{}` both count scope 1 of family `server.hour`, and some events pass both filters"
+    assert counted_twice(filters) == [said.format(*pair) for pair in pairs]
+
+
+@pytest.mark.parametrize("filter_", ["region == 'r{}'", "region.startsWith('r{}')", "carbon > 0.0 && kind != 'x{}'"])
+def test_the_cost_of_comparing_meters_grows_with_their_number(filter_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def counting(*given: Any) -> tuple[Overlap, str]:
+        nonlocal compared
+        compared += 1
+        return overlap(*given)
+
+    monkeypatch.setattr(carbon, "overlap", counting)
+    counted_twice([filter_.replace("{}", str(number)) for number in range(200)])
+    assert compared <= 2 * 2 * 64 * 200  # judged twice, under two regimes; there are 19,900 pairs
+
+
+def test_meters_that_are_too_many_to_compare_are_said_to_be_undecided() -> None:
+    said = counted_twice([f"carbon > {number}.0 && carbon < {number}.5" for number in range(70)])
+    assert len(said) == 5 and all("more than 64 filters would have to be compared" in one for one in said)
+
+
+def test_meters_are_compared_in_every_family_they_share() -> None:
+    """A value that one family has, and another does not."""
+    first = REGIONS.replace('type = "string", required = true }', 'type = "string", required = true, values = ["a"] }')
+    other = REGIONS.replace("server.hour", "other.hour")
+    meters = "".join(CARBON.format(number=n, filter=each) for n, each in enumerate(["region != 'a'", "region == 'b'"]))
+    meters = meters.replace(
+        'kind = "family", family = "server.hour"', 'kind = "families", families = ["server.hour", "other.hour"]'
+    )
+    found = [one.message for one in judged(first + other + meters)[1]]
+    assert [one for one in found if "both count scope 1 of family `other.hour`" in one], found
+
+
 # The file of an organisation ------------------------------------------------------------------------------------
 
 BOOKS = """
@@ -246,6 +324,17 @@ LOOSER = [
         "MS590",
         "`de_hgb_ao` keeps `voucher_invoice` for 60 months, and the registry for 96",
     ),
+    (
+        LONGER.replace('"calendar_year_end"', '"event_time"'),
+        "MS590",
+        "counts the months of `voucher_invoice` from `event_time`, and the registry from `calendar_year_end`",
+    ),
+    (LONGER.replace('"events"', '"letters"'), "MS590", "`voucher_invoice` cover `letters`, and the registry `events`"),
+    (LONGER + 'kinds = ["reporting"]\n', "MS590", "`voucher_invoice` without billing meters"),
+    (LONGER + "verified = false\n", "MS590", "`voucher_invoice` as unverified"),
+    (LONGER + LONGER, "MS597", "two regimes `de_hgb_ao`"),
+    ('[[zones]]\nid = "ours"\nmembers = ["DE"]\n' * 2, "MS597", "two zones `ours`"),
+    ('[[zones]]\nid = "de"\nmembers = ["DE", "US"]\n', "MS590", "zone `de` has US"),
     ('[[regimes]]\nid = "pci_dss"\nhot_months = 1\n', "MS590", "`hot_months` at 1, and the registry at 3"),
     ('[[regimes]]\nid = "dora"\ntitle = "X"\n', "MS590", "`dora` has a `title` of its own"),
     ('[[zones]]\nid = "eu"\nmembers = ["DE", "US"]\n', "MS590", "zone `eu` has US"),
@@ -337,6 +426,30 @@ def test_the_nearest_file_of_an_organisation_counts(tmp_path: Path, monkeypatch:
     out = Diagnostics()
     load(collect([]), out)
     assert codes(out.found, Severity.ERROR) == []
+
+
+def test_files_of_one_spec_are_judged_by_one_file_of_the_organisation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = BOOKS.format(years=12, regime="acme_policy")
+    family, meter = books.split("[[meters]]")
+    for name, text in (("a", family), ("b", "[[meters]]" + meter)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "meterspec.toml").write_text(text)
+        (tmp_path / name / "meterspec.regimes.toml").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+
+    def found() -> list[str]:
+        out = Diagnostics()
+        load(collect(["a", "b"]), out)
+        return [f"{one.code}: {one.message}" for one in out.found if one.severity is Severity.ERROR]
+
+    assert found() == []  # two copies say the same
+    (tmp_path / "b" / "meterspec.regimes.toml").write_text(OWN.replace("144", "240"))
+    words = "MS596: the file of the organisation that is nearest to `a/meterspec.toml` is `a/meterspec.regimes.toml`"
+    assert found() == [f"{words}, and to `b/meterspec.toml` `b/meterspec.regimes.toml`"]
+    (tmp_path / "b" / "meterspec.regimes.toml").unlink()
+    assert found() == [f"{words}, and to `b/meterspec.toml` no such file"]
 
 
 # The command line -----------------------------------------------------------------------------------------------

@@ -66,13 +66,36 @@ def assess(
     from meterspec.check.compliance import assess as judge  # noqa: PLC0415 - the rules and the registry
     from meterspec.regimes import registry  # noqa: PLC0415
 
+    _check_organisation(files, out)
     known = registry(_organisation(files), out)
     return None if out.has_errors else judge(program, known, as_of, out, noted=always)
 
 
 def _organisation(files: Sequence[SpecFile]) -> tuple[str, bytes] | None:
-    """What the organisation adds to the registry: the file nearest to the first of these."""
+    """What the organisation adds to the registry: all files of a spec have the same, or there is a finding."""
     return next((file.organisation for file in files if file.organisation is not None), None)
+
+
+def _check_organisation(files: Sequence[SpecFile], out: Diagnostics) -> None:
+    """Reports MS596 where files of one spec are not judged by the same file of the organisation."""
+    for file in files[1:]:
+        first = files[0]
+        texts = [one.organisation and one.organisation[1] for one in (first, file)]
+        if texts[0] != texts[1]:
+            from meterspec.regimes import TWO_ORGANISATIONS  # noqa: PLC0415
+
+            nearest = [one.organisation[0] if one.organisation else None for one in (first, file)]
+            first_by, other_by = (f"`{name}`" if name else "no such file" for name in nearest)
+            out.report(
+                TWO_ORGANISATIONS,
+                at=None,
+                hint="keep one `meterspec.regimes.toml`, in a folder that is above all files of the spec",
+                first=first.name,
+                first_by=first_by,
+                other=file.name,
+                other_by=other_by,
+            )
+            return
 
 
 def _documents(files: Sequence[SpecFile], out: Diagnostics) -> list[tuple[Source, Document]]:

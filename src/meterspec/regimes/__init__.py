@@ -7,7 +7,7 @@ anything but an override, which names who approved it, on what basis, and for ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -26,6 +26,7 @@ __all__ = [
     "CLOCKS",
     "FILE",
     "OVERRIDES",
+    "TWO_ORGANISATIONS",
     "Datapoint",
     "Override",
     "Regime",
@@ -51,6 +52,21 @@ INCOMPLETE_REGIME = Rule(
     message="there is no regime `{regime}` to tighten, and as one of your own it has no `{key}`",
     why="A misspelt name would be a regime that asks for nothing. One of your own has a `title` and a "
     "`legal_reference`, for whoever reads the evidence.",
+)
+NAMED_TWICE = Rule(
+    code="MS597",
+    slug="named-twice-in-registry",
+    title="A regime or zone that a file of the organisation has twice",
+    message="there are two {kind}s `{id}` in the file of the organisation",
+    why="One of them would count and the other be passed over.",
+)
+TWO_ORGANISATIONS = Rule(
+    code="MS596",
+    slug="two-organisations",
+    title="Files of one spec, each below another file of the organisation",
+    message="the file of the organisation that is nearest to `{first}` is {first_by}, and to `{other}` {other_by}",
+    why="One spec is judged by one registry. Were the first file to count, what the other one asks for would be passed "
+    "over, and leave given to one folder would count for another.",
 )
 
 AS_OF = date(2026, 7, 31)
@@ -126,7 +142,8 @@ class Registry:
 def registry(file: tuple[str, bytes] | None, out: Diagnostics) -> Registry:
     """The registry with what a file of the organisation adds, its name and bytes.
 
-    Reports MS1xx for what such a file cannot say, MS590 where it asks for less, MS591 for a regime that is none.
+    Reports MS1xx for what such a file cannot say, MS590 where it asks for less, MS591 for a regime that is none,
+    MS597 for one that is there twice.
     """
     if file is None:
         return Registry()
@@ -135,6 +152,19 @@ def registry(file: tuple[str, bytes] | None, out: Diagnostics) -> Registry:
     if parsed is None or own is None:
         return Registry()
     source = parsed[0]
+    for kind, ids in (("regimes", [one.id for one in own.regimes]), ("zones", [one.id for one in own.zones])):
+        first: dict[str, int] = {}
+        for number, name in enumerate(ids):
+            if first.setdefault(name, number) != number:
+                earlier = Place(source, (kind, first[name], "id"))
+                out.report(
+                    NAMED_TWICE,
+                    at=Place(source, (kind, number, "id")),
+                    hint=f"write all of it in one `[[{kind}]]`",
+                    related=[(earlier, "the first of them")],
+                    kind=kind.removesuffix("s"),
+                    id=name,
+                )
     for number, regime in enumerate(own.regimes):
         at = Place(source, ("regimes", number))
         base = packaged(regime.id)
@@ -143,7 +173,7 @@ def registry(file: tuple[str, bytes] | None, out: Diagnostics) -> Registry:
         else:
             _report_looser(base, regime, at, out)
     for number, zone in enumerate(own.zones):
-        known = next((one for one in _packaged_zones() if one.id == zone.id), None)
+        known = Registry().zone(zone.id)
         more = sorted({*zone.members} - {*known.members}) if known else []
         if known and (more or (known.restricted and not zone.restricted)):
             what = f"zone `{zone.id}` has {', '.join(more)}" if more else f"zone `{zone.id}` is not restricted"
@@ -166,13 +196,15 @@ def _report_looser(base: Regime, own: OwnRegime, at: Place, out: Diagnostics) ->
     hint = f"write it as one of `[[{OVERRIDES}]]`, with `approver` and `legal_basis`"
     for number, period in enumerate(own.retention):
         for known in base.retention:
-            if known.evidence == period.evidence and period.min_months < known.min_months:
+            if known.evidence != period.evidence:
+                continue
+            for key, what, wanted in _less(known, period):
                 out.report(
                     LOOSENED_REGISTRY,
-                    at=at / "retention" / number / "min_months",
+                    at=(at / "retention" / number / key).key(),
                     hint=hint,
-                    what=f"`{own.id}` keeps `{period.evidence}` for {period.min_months} months",
-                    wanted=f"for {known.min_months} ({known.reference})",
+                    what=f"`{own.id}` {what}",
+                    wanted=f"{wanted} ({known.reference})",
                 )
     if own.hot_months is not None and base.hot_months is not None and own.hot_months < base.hot_months:
         what, wanted = f"`{own.id}` has `hot_months` at {own.hot_months}", f"at {base.hot_months}"
@@ -184,6 +216,21 @@ def _report_looser(base: Regime, own: OwnRegime, at: Place, out: Diagnostics) ->
             out.report(LOOSENED_REGISTRY, at=(at / key).key(), hint=hint_key, what=what, wanted=wanted)
 
 
+def _less(known: Retention, own: Retention) -> Iterator[tuple[str, str, str]]:
+    """What a period asks for less of than the one it stands for: the key, and both in words."""
+    name = f"`{known.evidence}`"
+    if own.min_months < known.min_months:
+        yield "min_months", f"keeps {name} for {own.min_months} months", f"for {known.min_months}"
+    if CLOCKS.index(own.clock) < CLOCKS.index(known.clock):
+        yield "clock", f"counts the months of {name} from `{own.clock}`", f"from `{known.clock}`"
+    if own.covers != known.covers:
+        yield "covers", f"has {name} cover `{own.covers}`", f"`{known.covers}`"
+    if lacking := [kind for kind in known.kinds if kind not in own.kinds]:
+        yield "kinds", f"has {name} without {lacking[0]} meters", "with them"
+    if known.verified and not own.verified:
+        yield "verified", f"has {name} as unverified", "as verified"
+
+
 def _tightened(base: Regime, own: OwnRegime) -> Regime:
     longer = {period.evidence: period for period in own.retention}
     kept = [longer.pop(period.evidence, period) for period in base.retention]
@@ -191,7 +238,7 @@ def _tightened(base: Regime, own: OwnRegime) -> Regime:
         base,
         requires=list(dict.fromkeys([*base.requires, *own.requires])),
         annual=base.annual or own.annual,
-        hot_months=own.hot_months or base.hot_months,
+        hot_months=max(filter(None, (own.hot_months, base.hot_months)), default=None),
         retention=[*kept, *longer.values()],
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from meterspec.cel import Call, Environment, show, walk
 from meterspec.check.compliance.judging import Judge, listed, unit_of_field
-from meterspec.check.compliance.overlap import Overlap, overlap
+from meterspec.check.compliance.overlap import Overlap, constants, overlap
 from meterspec.diagnostics import Rule, Severity
 from meterspec.ir import (
     BillingCycle,
@@ -25,6 +25,7 @@ from meterspec.ir import (
     stated,
     variables,
 )
+from meterspec.regimes import Regime
 from meterspec.units import CO2E, ENERGY, parse
 
 __all__ = ["check_carbon"]
@@ -369,9 +370,8 @@ def check_carbon(judge: Judge) -> None:
             _check_unit(judge, meter)
             _check_rounding(judge, meter)
             _check_intensity(judge, meter)
-    for alike in _added(judge):
-        for (first, box), (second, _) in combinations(alike, 2):
-            _check_pair(judge, first, second, box)
+    for (box, family), alike in _added(judge):
+        _check_twice(judge, box[-1], family, alike)
 
 
 def _check_methods(judge: Judge, meter: Meter) -> None:
@@ -552,47 +552,127 @@ def _check_intensity(judge: Judge, meter: Meter) -> None:
 # Twice ----------------------------------------------------------------------------------------------------------
 
 
-def _added(judge: Judge) -> list[list[tuple[Meter, tuple[str, ...]]]]:
-    """Meters whose results are added, and what they are added up as: one box, one window, the same groups."""
-    together: dict[tuple[object, ...], list[tuple[Meter, tuple[str, ...]]]] = {}
+_MOST_COMPARED = 64
+"""The most meters that one is compared with, so that thousands of one box take no longer than they have to."""
+
+
+def _added(judge: Judge) -> list[tuple[tuple[tuple[str, ...], Family], list[Meter]]]:
+    """Meters whose results are added, by what they are added up as and by family: one box, window, regime and the
+    same groups."""
+    together: dict[tuple[object, ...], list[Meter]] = {}
+    keys: dict[tuple[object, ...], tuple[tuple[str, ...], Family]] = {}
     for meter in judge.program.meters:
-        box = _box(judge, meter) if judge.regimes_of(meter) else None
-        if box is not None:
-            together.setdefault((box, meter.window, meter.group_by), []).append((meter, box))
-    return list(together.values())
+        regimes = judge.regimes_of(meter)
+        box = _box(judge, meter) if regimes else None
+        if box is None:
+            continue
+        for family in judge.program.families_of(meter):
+            for regime in regimes:
+                key = (box, meter.window, meter.group_by, family.name, regime.id)
+                keys[key] = box, family
+                together.setdefault(key, []).append(meter)
+    return [(keys[key], alike) for key, alike in together.items()]
 
 
-def _check_pair(judge: Judge, first: Meter, second: Meter, box: tuple[str, ...]) -> None:
-    """Compares the filters of two meters whose results are added."""
-    shared = [family for family in judge.program.families_of(first) if family in judge.program.families_of(second)]
-    regimes = [regime for regime in judge.regimes_of(first) if regime in judge.regimes_of(second)]
-    if not shared or not regimes:
+def _check_twice(judge: Judge, what: str, family: Family, alike: Sequence[Meter]) -> None:
+    """Compares the filter of each meter with those before it, until one is found that passes the same events."""
+    if len(alike) < 2:
         return
-    environment: Environment = variables((shared[0],))
-    found, why_not = overlap(first.filter, second.filter, environment)
-    subject = second.name
-    facts: dict[str, Any] = {"first": first.name, "second": second.name, "what": box[-1], "family": shared[0].name}
-    compared: dict[str, Any] = {"with": first.name, "filters": found.value}
-    at = second.origin and second.origin / "filter" if second.filter is not None else second.origin
-    related = [(first.origin, "the other meter")] if first.origin else []
-    if found is Overlap.DISJOINT:
-        judge.passes(TWICE, subject, regimes, **compared)
-    elif found is Overlap.SHARED:
-        hint = "count each event in one of them; a `filter` on a closed set is compared exactly"
-        judge.fails(TWICE, subject, at=at, hint=hint, related=related, regimes=regimes, compared=compared, **facts)
-    else:
+    environment: Environment = variables((family,))
+    earlier = _Earlier(alike)
+    for number, second in enumerate(alike):
+        unclear: tuple[Meter, str] | None = None
+        candidates = list(islice(earlier.that_may_share(number), _MOST_COMPARED + 1))
+        for first in candidates[:_MOST_COMPARED]:
+            found, why_not = overlap(first.filter, second.filter, environment)
+            if found is Overlap.SHARED:
+                _report_pair(judge, TWICE, what, family, first, second)
+                break
+            if found is Overlap.UNDECIDED and unclear is None:
+                unclear = first, why_not
+        else:
+            if unclear is None and len(candidates) > _MOST_COMPARED:
+                unclear = candidates[-1], f"more than {_MOST_COMPARED} filters would have to be compared with this one"
+            if unclear is not None:
+                _report_pair(judge, PERHAPS_TWICE, what, family, unclear[0], second, why_not=unclear[1])
+            elif number:
+                others = f"`{alike[0].name}`" if number == 1 else f"the {number} before it, from `{alike[0].name}` on"
+                both = _shared_regimes(judge, alike[0], second)
+                judge.passes(TWICE, second.name, both, **{"with": others, "filters": Overlap.DISJOINT.value})
+
+
+class _Earlier:
+    """Meters by what their filters leave of one field, so that those of other values need not be looked at."""
+
+    def __init__(self, alike: Sequence[Meter]) -> None:
+        self._alike = alike
+        left: list[dict[str, frozenset[object]]] = [constants(meter.filter) for meter in alike]
+        sizes: dict[str, dict[object, int]] = {}
+        named: dict[str, int] = {}
+        for each in left:
+            for name, some in each.items():
+                named[name] = named.get(name, 0) + 1
+                for value in some:
+                    sizes.setdefault(name, {})[value] = sizes.setdefault(name, {}).get(value, 0) + 1
+        costs = {
+            name: (len(alike) - named[name]) * len(alike) + sum(size * size for size in sizes.get(name, {}).values())
+            for name in named
+        }
+        best = min(sorted(costs), key=lambda name: costs[name], default=None)
+        self._values: list[frozenset[object] | None] = [None if best is None else each.get(best) for each in left]
+        self._by_value: dict[object, list[int]] = {}
+        self._free: list[int] = []
+        for number, values in enumerate(self._values):
+            if values is None:
+                self._free.append(number)
+            for value in values or frozenset():
+                self._by_value.setdefault(value, []).append(number)
+
+    def that_may_share(self, number: int) -> Iterator[Meter]:
+        """The meters before one whose filters leave a value in common with its own, in no order but a fixed one."""
+        values = self._values[number]
+        if values is None:
+            yield from (self._alike[earlier] for earlier in range(number))
+            return
+        seen: set[int] = set()
+        for group in [self._free, *(self._by_value[value] for value in sorted(values, key=repr))]:
+            for earlier in group:
+                if earlier >= number:
+                    break
+                if earlier not in seen:
+                    seen.add(earlier)
+                    yield self._alike[earlier]
+
+
+def _shared_regimes(judge: Judge, first: Meter, second: Meter) -> list[Regime]:
+    return [regime for regime in judge.regimes_of(first) if regime in judge.regimes_of(second)]
+
+
+def _report_pair(
+    judge: Judge, rule: Rule, what: str, family: Family, first: Meter, second: Meter, why_not: str = ""
+) -> None:
+    """Reports that two meters count the same events, or may; once for a pair, whatever regimes they share."""
+    pair = (rule.code, family.name, first.name, second.name)
+    if pair in judge.pairs:
+        return
+    judge.pairs.add(pair)
+    hint = "count each event in one of them; a `filter` on a closed set is compared exactly"
+    if rule is PERHAPS_TWICE:
         hint = "write the second filter as the negation of the first, or compare a field that has `values`"
-        judge.fails(
-            PERHAPS_TWICE,
-            subject,
-            at=at,
-            hint=hint,
-            related=related,
-            regimes=regimes,
-            compared=compared,
-            why_not=why_not,
-            **facts,
-        )
+    judge.fails(
+        rule,
+        second.name,
+        at=second.origin and second.origin / "filter" if second.filter is not None else second.origin,
+        hint=hint,
+        related=[(first.origin, "the other meter")] if first.origin else [],
+        regimes=_shared_regimes(judge, first, second),
+        compared={"with": first.name, "filters": ("shared" if rule is TWICE else "undecided")},
+        first=first.name,
+        second=second.name,
+        what=what,
+        family=family.name,
+        why_not=why_not,
+    )
 
 
 def _box(judge: Judge, meter: Meter) -> tuple[str, ...] | None:

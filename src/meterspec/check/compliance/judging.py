@@ -43,6 +43,10 @@ class Judge:
         self._units: dict[str, Unit | None] = {}
         self.used: set[int] = set()
         """The overrides that waived something, by their number."""
+        self.pairs: set[tuple[str, ...]] = set()
+        """The pairs of meters that a rule was reported for."""
+        self.told: set[str] = set()
+        """The regimes of which it was said that they do not apply yet: once is enough."""
 
     # Facts ------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from meterspec.cel import Call, Environment, Expr, FieldRef, ListOf, Literal, Type, Variable, show
 
-__all__ = ["Overlap", "overlap"]
+__all__ = ["Overlap", "constants", "overlap"]
 
 
 class Overlap(Enum):
@@ -52,6 +52,26 @@ def overlap(first: Expr | None, second: Expr | None, environment: Environment) -
                 return Overlap.SHARED, ""
             undecided = undecided or unclear
     return (Overlap.DISJOINT, "") if undecided is None else (Overlap.UNDECIDED, f"`{show(undecided)}`")
+
+
+def constants(filter_: Expr | None) -> dict[str, frozenset[object]]:
+    """The fields that a filter leaves some constants alone, with those: an event that passes holds one of them.
+
+    Two filters that leave one field no constant in common pass no event together.
+    """
+    try:
+        alternatives = [] if filter_ is None else _alternatives(filter_, True)
+    except _TooMany:
+        return {}
+    left: list[dict[str, frozenset[object]]] = []
+    for conditions in alternatives:
+        only: dict[str, frozenset[object]] = {}
+        for name, symbol, values in filter(None, (_read(expr, truth) for expr, truth in conditions)):
+            if symbol == "in":
+                only[name] = only[name] & values if name in only else values
+        left.append(only)
+    named = [name for name in left[0] if all(name in only for only in left)] if left else []
+    return {name: frozenset().union(*(only[name] for only in left)) for name in named}
 
 
 def _alternatives(expr: Expr, truth: bool) -> list[list[_Atom]]:

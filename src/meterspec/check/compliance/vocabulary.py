@@ -195,7 +195,7 @@ def check_names(judge: Judge) -> None:
         _check_family(judge, family)
     for sink in judge.program.sinks:
         _check_country(judge, sink.region, sink.name, sink.origin and sink.origin / "region")
-        names = [meter.name for meter in judge.program.meters]
+        names = {meter.name: meter for meter in judge.program.meters}
         for number, name in enumerate(sink.receives):
             if name not in names and sink.origin is not None:
                 place = sink.origin / "receives" / number
@@ -231,7 +231,8 @@ def _check_regimes(judge: Judge, own: Compliance, subject: str) -> None:
         if regime.applies_from is not None and regime.applies_from > judge.as_of:
             facts: dict[str, Any] = {"regime": name, "start": regime.applies_from, "as_of": judge.as_of}
             compared: dict[str, Any] = {"applies_from": regime.applies_from, "as_of": judge.as_of}
-            told = any(one.rule is NOT_YET and one.regimes == (name,) for one in judge.done.controls)
+            told = name in judge.told
+            judge.told.add(name)
             judge.fails(NOT_YET, subject, at=at, regimes=[regime], silent=told, compared=compared, **facts)
         elif regime.applies_from is not None:
             judge.passes(NOT_YET, subject, [regime], applies_from=regime.applies_from, as_of=judge.as_of)
