@@ -27,7 +27,7 @@ WITHOUT_A_FIXTURE = {
     "MS442": "it is about usage that is priced, not about the spec",
     "MS443": "it is about quantities that are added, not about the spec",
     **dict.fromkeys(("MS590", "MS591"), "it is about the file of an organisation"),
-    **dict.fromkeys(("MS592", "MS593", "MS594", "MS595"), "it is about the file of an organisation"),
+    **dict.fromkeys(("MS592", "MS593", "MS594", "MS595", "MS596", "MS597"), "it is about the file of an organisation"),
     **dict.fromkeys((f"MS{number}" for number in range(660, 669)), "it is about what was compiled or computed"),
 }
 """Rules that no text of a spec can break, and why."""

@@ -141,6 +141,18 @@ def gone(build: Path) -> None:
     (build / "compliance/report.html").unlink()
 
 
+def dangling(build: Path) -> None:
+    gone(build)
+    (build / "compliance" / "report.html").symlink_to(build / "nowhere")
+
+
+def a_linked_folder(build: Path) -> None:
+    other = build.parent / "other"
+    other.mkdir()
+    (other / "meters.sql").write_text("SELECT 1")
+    (build / "linked").symlink_to(other, target_is_directory=True)
+
+
 def added(build: Path) -> None:
     (build / "sql/duckdb/extra.sql").write_text("DROP TABLE x;\n")
 
@@ -164,6 +176,8 @@ BROKEN: list[tuple[Callable[[Path], None], str, str]] = [
     (tampered_with_its_manifest, "MS663", "`sql/duckdb/meters.sql` is not what"),
     (input_changed_with_its_manifest, "MS663", "`stripe/agent_hours_billing.json` is not what"),
     (gone, "MS661", "`compliance/report.html` is gone"),
+    (dangling, "MS661", "`compliance/report.html` is gone"),
+    (a_linked_folder, "MS662", "`linked` is in the folder"),
     (added, "MS662", "`sql/duckdb/extra.sql` is in the folder"),
     (unsigned, "MS664", "the build is not signed"),
     (signature_of_other_files, "MS665", "is not `compliance/statement.json`"),

@@ -186,9 +186,10 @@ def _read(path: Path, folder: Path) -> Document:
 
 def _check_files(folder: Path, files: dict[str, str], out: Diagnostics, besides: set[str]) -> None:
     """Reports MS660 to MS662 about the files of a folder."""
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    found_there = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    there = {path.relative_to(folder).as_posix() for path in found_there}
     for name, wanted in sorted(files.items()):
-        if name not in there:
+        if name not in there or not (folder / name).is_file():
             out.report(MISSING_FILE, at=None, path=name)
         elif (found := sha256((folder / name).read_bytes()).hexdigest()) != wanted:
             out.report(CHANGED_FILE, at=None, path=name, found=found, wanted=wanted)
