@@ -196,7 +196,8 @@ class _Planner:
         self.found = found
         self.ids: dict[str, str] = {}
         """What placeholders stand for, as far as that is known."""
-        self.roles = {body["lookup_key"]: _role(body) for body in self.made["prices"]}
+        prices: Any = made["prices"]
+        self.roles = {body["lookup_key"]: _role(body) for body in prices}
         """By lookup key."""
 
     def steps(self) -> Iterator[Step]:
