@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for _ in range(options.turns):
             answers = []
             for name, work in (("diff", by_diff), ("by hand", by_hand)):
-                seconds, found = timed(lambda work=work: work(before, after, [str(path)]))  # type: ignore[misc]
+                seconds, found = timed(partial(work, before, after, [str(path)]))
                 best[name] = min(best[name], seconds)
                 answers.append(found)
             if answers[0] != answers[1]:

@@ -163,7 +163,7 @@ def test_a_broken_base_says_which_commit(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--against=--output=/tmp/x"], "MS041", "is no revision here"),
+        (["--against=--output=x"], "MS041", "is no revision here"),
         (["--against=-p"], "MS041", "it is not the name of a commit, branch or tag"),
         (["--against="], "MS041", "is no revision here"),
         (["--against", "mian"], "MS041", "did you mean `main`?"),

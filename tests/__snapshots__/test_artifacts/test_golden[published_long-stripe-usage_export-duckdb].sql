@@ -126,21 +126,31 @@ WITH "located" AS (
     *,
     SUBSTR(TRIM(CAST(CAST("meterspec_rest" AS BIGINT) + 1000000 AS VARCHAR), '0'), 2) AS "meterspec_decimals"
   FROM "split"
+), "names" AS (
+  SELECT
+    "customer_id" AS "meterspec_known",
+    MIN("stripe_customer_id") AS "meterspec_at_stripe",
+    MAX("stripe_customer_id") AS "meterspec_other"
+  FROM "stripe_customers"
+  WHERE
+    "stripe_customer_id" <> ''
+  GROUP BY
+    "customer_id"
 ), "known" AS (
   SELECT
     "shown".*,
     "stripe_customers"."meterspec_at_stripe",
     "stripe_customers"."meterspec_other",
+    "stripe_customers"."meterspec_shared",
     (('event:' || CAST(0 AS VARCHAR)) || ':') || "meterspec_id" AS "meterspec_key"
   FROM "shown"
   LEFT JOIN (
     SELECT
-      "customer_id" AS "meterspec_known",
-      MIN("stripe_customer_id") AS "meterspec_at_stripe",
-      MAX("stripe_customer_id") AS "meterspec_other"
-    FROM "stripe_customers"
-    GROUP BY
-      "customer_id"
+      "meterspec_known",
+      "meterspec_at_stripe",
+      "meterspec_other",
+      COUNT(*) OVER (PARTITION BY "meterspec_at_stripe") AS "meterspec_shared"
+    FROM "names"
   ) AS "stripe_customers"
     ON "shown"."meterspec_who" = "stripe_customers"."meterspec_known"
 ), "identified" AS (
@@ -176,6 +186,8 @@ SELECT
     THEN 'customer not in stripe_customers'
     WHEN "meterspec_at_stripe" <> "meterspec_other"
     THEN 'customer twice in stripe_customers'
+    WHEN "meterspec_shared" > 1
+    THEN 'id of another customer too in stripe_customers'
     WHEN "meterspec_time" <= "meterspec_last" - 3024000000000
     THEN 'older than 35 days'
     WHEN LENGTH(CAST("meterspec_ones" AS VARCHAR)) + LENGTH("meterspec_decimals") > 15

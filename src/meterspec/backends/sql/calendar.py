@@ -7,6 +7,7 @@ clock of a time zone becomes a piecewise function, a tree of comparisons with th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -228,7 +229,7 @@ def first_instant(year: int) -> int:
     return first_of_month(year, 1) * DAY
 
 
-class Grid:
+class Grid(ABC):
     """Windows without gaps, numbered in the order of time.
 
     An instant becomes a `coordinate`, the coordinate a window's number; a number becomes what the window `begins` with,
@@ -238,15 +239,15 @@ class Grid:
     def __init__(self, dialect: Dialect) -> None:
         self.calendar = Calendar(dialect)
 
-    def coordinate(self, micros: exp.Expr) -> exp.Expr:
-        raise NotImplementedError
+    @abstractmethod
+    def coordinate(self, micros: exp.Expr) -> exp.Expr: ...
 
     def number(self, coordinate: str) -> list[tuple[str, exp.Expr]]:
         """The steps from a coordinate, a column, to the number of its window, which is the last of these columns."""
         return [("window", b.column(coordinate))]
 
-    def begins(self, number: exp.Expr) -> exp.Expr:
-        raise NotImplementedError
+    @abstractmethod
+    def begins(self, number: exp.Expr) -> exp.Expr: ...
 
     def instant(self, begins: exp.Expr) -> exp.Expr:
         return begins

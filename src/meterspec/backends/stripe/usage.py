@@ -51,6 +51,7 @@ _START, _END, _DAY = "meterspec_start", "meterspec_end", "meterspec_day"
 _RUNNING, _VALUE, _SIZE, _ONES, _REST = (f"meterspec_{name}" for name in ("running", "value", "size", "ones", "rest"))
 _WHO, _KEY, _DECIMALS = "meterspec_who", "meterspec_key", "meterspec_decimals"
 _KNOWN, _AT_STRIPE, _OTHER = "meterspec_known", "meterspec_at_stripe", "meterspec_other"
+_SHARED = "meterspec_shared"
 _IDENTIFIER, _SENT = "meterspec_identifier", "meterspec_sent"
 
 
@@ -135,15 +136,18 @@ class _Rows(Stages):
             b.named(exp.Min(this=b.column(CUSTOMER_KEY)), _AT_STRIPE),
             b.named(exp.Max(this=b.column(CUSTOMER_KEY)), _OTHER),
         )
-        names = names.from_(b.table(CUSTOMERS)).group_by(b.column("customer_id"))
+        names = names.from_(b.table(CUSTOMERS)).where(exp.NEQ(this=b.column(CUSTOMER_KEY), expression=b.text("")))
+        named = self._stage("names", names.group_by(b.column("customer_id")))
+        holders = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[b.column(_AT_STRIPE)])
+        holding = [*map(b.column, (_KNOWN, _AT_STRIPE, _OTHER)), b.named(holders, _SHARED)]
+        held = exp.select(*holding).from_(b.table(named)).subquery(b.identifier(CUSTOMERS))
         same = b.binary(exp.EQ, b.column(_WHO, source), b.column(_KNOWN, CUSTOMERS))
-        join = exp.Join(this=names.subquery(b.identifier(CUSTOMERS)), side="LEFT", on=same)
         select = exp.select(
             exp.Column(this=exp.Star(), table=b.identifier(source)),
-            b.column(_AT_STRIPE, CUSTOMERS),
-            b.column(_OTHER, CUSTOMERS),
+            *(b.column(name, CUSTOMERS) for name in (_AT_STRIPE, _OTHER, _SHARED)),
             *columns,
         )
+        join = exp.Join(this=held, side="LEFT", on=same)
         return self._stage("known", select.from_(b.table(source)).join(join, copy=False))
 
     def _compared(self, source: str) -> str:
@@ -162,6 +166,7 @@ class _Rows(Stages):
             (b.not_null(b.column(_SENT)), "sent before"),
             (b.is_null(b.column(_AT_STRIPE)), f"customer not in {CUSTOMERS}"),
             (exp.NEQ(this=b.column(_AT_STRIPE), expression=b.column(_OTHER)), f"customer twice in {CUSTOMERS}"),
+            (b.binary(exp.GT, b.column(_SHARED), b.number(1)), f"id of another customer too in {CUSTOMERS}"),
             (b.binary(exp.LTE, b.column(_TIME), oldest), "older than 35 days"),
             (b.binary(exp.GT, digits, b.number(_DIGITS)), f"more than {_DIGITS} digits"),
         ]
