@@ -149,3 +149,9 @@ def test_a_browser_shows_it_as_text(project: list[str], tmp_path: Path) -> None:
     shown = subprocess.run([*command, "--dump-dom", page], capture_output=True, text=True, check=True, timeout=60)
     assert "22.50 EUR" in shown.stdout
     assert "What &lt;b&gt;calls&lt;/b&gt; &amp; others cost." in shown.stdout
+
+
+def test_a_mistyped_customer_is_not_silence(project: list[str]) -> None:
+    done = meterspec(*project, "--customer", "brich")
+    assert (done.returncode, done.stdout) == (0, "no invoices\n")
+    assert "customer brich owes nothing here: did you mean `birch`?" in done.stderr

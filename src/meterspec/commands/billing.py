@@ -19,7 +19,7 @@ from meterspec.commands.shared import (
     program_of,
     stop_on_errors,
 )
-from meterspec.diagnostics import Failure, Rule
+from meterspec.diagnostics import Failure, Rule, did_you_mean
 from meterspec.project import collect
 from meterspec.render import Palette, as_json, printable
 
@@ -87,6 +87,9 @@ def invoice(
         threads=threads,
     )
     say_notes(done.run, moment)
+    if customer is not None and not done.invoices and not out.has_errors:
+        near = did_you_mean(customer, sorted({period[0] for due in done.run.due.values() for period in due}))
+        sys.stderr.write(f"customer {printable(customer)} owes nothing here{f': {printable(near)}' if near else ''}\n")
     _write_invoices(done.invoices, format, output)
     stop_on_errors(out)
 

@@ -196,8 +196,7 @@ class _Planner:
         self.found = found
         self.ids: dict[str, str] = {}
         """What placeholders stand for, as far as that is known."""
-        prices: Any = made["prices"]
-        self.roles = {body["lookup_key"]: _role(body) for body in prices}
+        self.roles = {body["lookup_key"]: _role(body) for body in _prices(made)}
         """By lookup key."""
 
     def steps(self) -> Iterator[Step]:
