@@ -635,7 +635,7 @@ aggregate = { fn = "COUNT", window = "billing_cycle", group_by = ["customer_id"]
 
 
 def test_the_page_has_its_tables() -> None:
-    assert PAGE.count("```toml") == PAGE.count("| quantity |") == len(EXAMPLES) == 6
+    assert PAGE.count("```toml\nmodel = ") == PAGE.count("| quantity |") == len(EXAMPLES) == 6
 
 
 @pytest.mark.parametrize(("billing", "table"), EXAMPLES)
