@@ -114,22 +114,22 @@ WITH "seen" AS (
 ), "on_grid" AS (
   SELECT
     *,
-    ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_low_place"
+    "meterspec_time" AS "meterspec_low_place"
   FROM "reaching"
 ), "numbered" AS (
   SELECT
     *,
-    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_low_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_low_place" - 719468 AS INTEGER)) - 1 AS "meterspec_low"
+    12 * YEAR(MAKE_TIMESTAMP("meterspec_low_place")) + MONTH(MAKE_TIMESTAMP("meterspec_low_place")) - 1 AS "meterspec_low"
   FROM "on_grid"
 ), "on_grid_2" AS (
   SELECT
     *,
-    ("meterspec_reach" + 62162035200000000) // 86400000000 AS "meterspec_high_place"
+    "meterspec_reach" AS "meterspec_high_place"
   FROM "numbered"
 ), "numbered_2" AS (
   SELECT
     *,
-    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_high_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_high_place" - 719468 AS INTEGER)) - 1 AS "meterspec_high"
+    12 * YEAR(MAKE_TIMESTAMP("meterspec_high_place")) + MONTH(MAKE_TIMESTAMP("meterspec_high_place")) - 1 AS "meterspec_high"
   FROM "on_grid_2"
 ), "some" AS (
   SELECT

@@ -12,12 +12,12 @@ WITH "located" AS (
 ), "on_grid" AS (
   SELECT
     *,
-    ("meterspec_time" + 62162035200000000) // 86400000000 AS "meterspec_window_place"
+    "meterspec_time" AS "meterspec_window_place"
   FROM "located"
 ), "numbered" AS (
   SELECT
     *,
-    12 * YEAR(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) + MONTH(CAST('1970-01-01' AS DATE) + CAST("meterspec_window_place" - 719468 AS INTEGER)) - 1 AS "meterspec_window"
+    12 * YEAR(MAKE_TIMESTAMP("meterspec_window_place")) + MONTH(MAKE_TIMESTAMP("meterspec_window_place")) - 1 AS "meterspec_window"
   FROM "on_grid"
 ), "totals" AS (
   SELECT

@@ -278,9 +278,14 @@ class Days(Grid):
         self._is_set = bool(zone.changes)
 
     def coordinate(self, micros: exp.Expr) -> exp.Expr:
-        if not self._is_set:
-            return self.calendar.day(micros, self._zone.first)
-        return self.calendar.day(b.add(micros, self.calendar.offset(micros.copy(), self._zone, whole_days=True)))
+        """The day; for months by the engine's own dates the time that the clock shows."""
+        calendar, ahead = self.calendar, self._zone.first
+        if self._is_set:
+            micros, ahead = b.add(micros, calendar.offset(micros.copy(), self._zone, whole_days=True)), 0
+        return calendar.day(micros, ahead) if self._month("") is None else calendar.plus(micros, ahead)
+
+    def _month(self, coordinate: str) -> exp.Expr | None:
+        return self.calendar.dialect.month(b.column(coordinate)) if self._unit in _MONTHS else None
 
     def number(self, coordinate: str) -> list[tuple[str, exp.Expr]]:
         calendar, day = self.calendar, b.column(coordinate)
@@ -289,7 +294,7 @@ class Days(Grid):
                 return [("window", day)]
             case CalendarUnit.WEEK:
                 return [("window", calendar.div(calendar.plus(day, 2), 7))]
-            case unit if (month := self.calendar.dialect.month(calendar.plus(day, -_EPOCH_DAY))) is not None:
+            case unit if (month := self._month(coordinate)) is not None:
                 return [("window", calendar.div(month, _MONTHS[unit]))]
             case unit:
                 century, rest, year = (b.column(f"{coordinate}_{name}") for name in ("century", "rest", "year"))

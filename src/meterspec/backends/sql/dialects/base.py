@@ -226,8 +226,8 @@ class Dialect(ABC):
     def instant(self, micros: exp.Expr) -> exp.Expr:
         """Microseconds since 1970-01-01 UTC as an instant."""
 
-    def month(self, day: exp.Expr) -> exp.Expr | None:
-        """The month, from the January of the year 0, of a day counted from 1970-01-01, by the engine's own dates.
+    def month(self, micros: exp.Expr) -> exp.Expr | None:
+        """The month, from the January of the year 0, of microseconds since 1970-01-01, by the engine's own dates.
 
         None where that is not faster than the whole-number arithmetic of `calendar`, which gives the same.
         """

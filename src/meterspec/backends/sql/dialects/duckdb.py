@@ -66,9 +66,9 @@ class DuckDB(Dialect):
     def instant(self, micros: exp.Expr) -> exp.Expr:
         return exp.AtTimeZone(this=b.call("MAKE_TIMESTAMP", micros), zone=b.text("UTC"))
 
-    def month(self, day: exp.Expr) -> exp.Expr | None:
-        date = b.add(b.cast(b.text("1970-01-01"), "DATE"), b.cast(day, "INTEGER"))
-        year, month = b.call("YEAR", date), b.call("MONTH", date.copy())
+    def month(self, micros: exp.Expr) -> exp.Expr | None:
+        time = b.call("MAKE_TIMESTAMP", micros)
+        year, month = b.call("YEAR", time), b.call("MONTH", time.copy())
         return b.binary(exp.Sub, b.add(b.multiply(b.number(12), year), month), b.number(1))
 
     def last(self, value: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
