@@ -173,7 +173,7 @@ def test_a_broken_base_says_which_commit(repository: Path) -> None:
         (["-", "-"], "MS005", "standard input is read once"),
         (["meterspec.toml", "--from", "2026-01-01"], "MS005", "--from cannot be `2026-01-01` without `--events`"),
         (["meterspec.toml", "--cycles", "none.csv"], "MS005", "--cycles cannot be `none.csv` without `--events`"),
-        ([], "MS005", "there is nothing to compare with"),
+        ([], "MS019", "there is nothing to compare with"),
     ],
 )
 def test_a_base_that_cannot_be_read_is_a_failure(arguments: list[str], code: str, words: str, repository: Path) -> None:

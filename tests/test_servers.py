@@ -178,7 +178,9 @@ def test_an_engine_that_is_down_is_one_clear_error(engine: str, dsn: str, tmp_pa
     (tmp_path / "meterspec.toml").write_text(SPEC, encoding="utf-8")
     done = meterspec("run", "--engine", engine, "--dsn", dsn, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "MS016" in done.stderr and "Traceback" not in done.stderr
+    first, hint = done.stderr.rstrip().splitlines()
+    assert first.startswith(f"error[MS016]: {engine} cannot be reached: ") and "refused" in first
+    assert hint.startswith("  = help: say where it is with `--dsn`")
 
 
 def test_a_long_spec_is_refused_by_name_before_the_server_is_asked() -> None:

@@ -326,7 +326,7 @@ def run(
     options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads, evidence)
     if engine is not Engine.DUCKDB:
         guarded(counting.run_on, paths or [], engine.value, dsn, events or [], meter or [], *windows, *options)
-    guarded(counting.run, paths or [], events or [], meter or [], *windows, *options)
+    guarded(counting.run, paths or [], dsn, events or [], meter or [], *windows, *options)
 
 
 @app.command(

@@ -112,9 +112,12 @@ class _Postgres:
 
 class _ClickHouse:
     def __init__(self, dsn: str) -> None:
+        import logging  # noqa: PLC0415
+
         import clickhouse_connect  # noqa: PLC0415
         from clickhouse_connect.driver.exceptions import Error  # noqa: PLC0415
 
+        logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
         self._error = Error
         self._client = clickhouse_connect.get_client(dsn=dsn or None)
 
@@ -196,7 +199,18 @@ def connect(engine: str, dsn: str | None) -> Server:
         ) from error
     except Exception as error:
         hint = f"say where it is with `--dsn`, such as `{client.example}`; METERSPEC_DSN keeps a password out of sight"
-        raise Failure(UNREACHABLE, engine=engine, reason=_first_line(error), hint=hint) from error
+        raise Failure(UNREACHABLE, engine=engine, reason=_root(error), hint=hint) from error
+
+
+def _root(error: BaseException) -> str:
+    """What the system says of a connection that failed, where it says something; else what the client says."""
+    link: BaseException | None = error
+    found = _first_line(error)
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            found = link.strerror
+        link = link.__cause__ or link.__context__
+    return found
 
 
 def run_on(
@@ -408,6 +422,6 @@ def _conflicts(family: Family) -> exp.Select:
     return exp.select(b.count_all()).from_(several.subquery(b.identifier("several")))
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].strip().rstrip(".") if lines else type(error).__name__

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from meterspec.commands.counting import cycles_argument, say_notes
 from meterspec.commands.shared import (
     BAD_ARGUMENT,
+    MISSING_ARGUMENT,
     counted,
     instant_argument,
     meter_of,
@@ -18,6 +19,7 @@ from meterspec.commands.shared import (
     palette_of,
     program_of,
     stop_on_errors,
+    window_argument,
 )
 from meterspec.diagnostics import Failure, Rule, did_you_mean
 from meterspec.project import collect
@@ -75,7 +77,7 @@ def invoice(
     if all(meter.price is None for meter in program.meters):
         raise Failure(NOTHING_TO_INVOICE)
     moment = instant_argument("--as-of", as_of)
-    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    start, end = window_argument(("--from", "--to"), begins)
     done = make(
         program,
         find(program, events),
@@ -175,10 +177,10 @@ def trace(
 
     if not customer:
         hint = "say whose number it is: `--customer ID`"
-        raise Failure(BAD_ARGUMENT, argument="--customer", value="", reason=": a number is of one customer", hint=hint)
+        raise Failure(MISSING_ARGUMENT, argument="--customer", reason="a number is of one customer", hint=hint)
     if not events:
         hint = "name the event files with `--events`"
-        raise Failure(BAD_ARGUMENT, argument="--events", value="", reason=": nothing is to be read", hint=hint)
+        raise Failure(MISSING_ARGUMENT, argument="--events", reason="nothing is to be read", hint=hint)
     program, out = program_of(collect(paths))
     meter = meter_of(program, subject)
     start, _, end = (period or "").partition("/")
@@ -189,7 +191,7 @@ def trace(
         find(program, events),
         out,
         customer=customer,
-        period=(instant_argument("--period", start or None), instant_argument("--period", end or None)),
+        period=window_argument(("--period", "--period"), (start or None, end or None)),
         limit=limit,
         as_of=moment,
         cycles=cycles_argument(cycles),

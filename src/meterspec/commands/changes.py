@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from meterspec.commands.shared import (
     BAD_ARGUMENT,
     FINDINGS,
+    MISSING_ARGUMENT,
     Exit,
     counted,
     instant_argument,
     palette_of,
     program_of,
     stop_on_errors,
+    window_argument,
     write_diagnostics,
 )
 from meterspec.diagnostics import Diagnostics, Failure
@@ -147,7 +149,7 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
         raise Failure(BAD_ARGUMENT, argument="HEAD", value="-", reason=": standard input is read once, for BASE")
     if not paths:
         hint = "write the path of the spec before, or where it is: `--against main`, `--against-artefacts build`"
-        raise Failure(BAD_ARGUMENT, argument="BASE", value="", reason=": there is nothing to compare with", hint=hint)
+        raise Failure(MISSING_ARGUMENT, argument="BASE", reason="there is nothing to compare with", hint=hint)
     return paths[0], collect(paths[:1]), collect(paths[1:])
 
 
@@ -177,8 +179,8 @@ def _approved(
         day = head_date(str(file))
     if day is None:
         hint = "write `--today 2026-05-01`; inside of a repository it is the day of the commit that is checked out"
-        reason = f": the approvals of {file} hold until a day, and there is no commit to take today from"
-        raise Failure(BAD_ARGUMENT, argument="--today", value="", reason=reason, hint=hint)
+        reason = f"the approvals of {file} hold until a day, and there is no commit to take today from"
+        raise Failure(MISSING_ARGUMENT, argument="--today", reason=reason, hint=hint)
     return apply(found, verdicts, day, out)
 
 
@@ -200,7 +202,7 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
     from meterspec.money import compare  # noqa: PLC0415
 
     out = Diagnostics()
-    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), usage.begins, strict=True))
+    start, end = window_argument(("--from", "--to"), usage.begins)
     try:
         money = compare(
             before,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from meterspec.commands.shared import (
     BAD_ARGUMENT,
+    MISSING_ARGUMENT,
     counted,
     day,
     instant_argument,
@@ -21,6 +22,7 @@ from meterspec.commands.shared import (
     scalar_json,
     scalar_text,
     stop_on_errors,
+    window_argument,
 )
 from meterspec.diagnostics import Diagnostics, Failure, Rule
 from meterspec.project import SpecFile, collect
@@ -45,6 +47,7 @@ TOO_MANY_REJECTS = Rule(
 
 def run(
     paths: Sequence[str],
+    dsn: str | None,
     events: Sequence[str],
     meters: Sequence[str],
     as_of: str | None,
@@ -60,6 +63,9 @@ def run(
     evidence: str | None = None,
 ) -> None:
     """Computes every meter on event files; `cycles` are `--cycles` and `--cycle-anchor`."""
+    if dsn is not None:
+        hint = "name the engine that is there: postgres, clickhouse or spark"
+        raise Failure(BAD_ARGUMENT, argument="--engine", value="duckdb", reason=" beside `--dsn`", hint=hint)
     format = _format_of(format, output)
     limit = _limit_argument(max_rejects)
     files = collect(paths)
@@ -68,7 +74,7 @@ def run(
         meter_of(program, name)
     if not events:
         hint = "name the event files with `--events`, or the engine that has the events with `--engine`"
-        raise Failure(BAD_ARGUMENT, argument="--events", value="", reason=": nothing is to be read", hint=hint)
+        raise Failure(MISSING_ARGUMENT, argument="--events", reason="nothing is to be read", hint=hint)
     with _rejects_to(rejects) as keep:
         done = computed(
             program,
@@ -150,7 +156,7 @@ def run_on(
     program, out = program_of(collect(paths))
     for name in meters:
         meter_of(program, name)
-    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    start, end = window_argument(("--from", "--to"), begins)
     moment = instant_argument("--as-of", as_of)
     window = _range_argument(between)
     server = connect(engine, dsn)
@@ -194,7 +200,7 @@ def computed(
     from meterspec.run import run as compute  # noqa: PLC0415
     from meterspec.store import find  # noqa: PLC0415
 
-    start, end = (instant_argument(f"--{name}", text) for name, text in zip(("from", "to"), begins, strict=True))
+    start, end = window_argument(("--from", "--to"), begins)
     moment = instant_argument("--as-of", as_of)
     done = compute(
         program,

@@ -23,6 +23,7 @@ __all__ = [
     "CLEAN",
     "FAILED",
     "FINDINGS",
+    "MISSING_ARGUMENT",
     "NO_SUCH_METER",
     "Exit",
     "counted",
@@ -37,6 +38,7 @@ __all__ = [
     "scalar_json",
     "scalar_text",
     "stop_on_errors",
+    "window_argument",
     "write_diagnostics",
 ]
 
@@ -45,6 +47,14 @@ BAD_ARGUMENT = Rule(
     slug="bad-argument",
     title="An argument of a command that cannot be used",
     message="{argument} cannot be `{value}`{reason}",
+    why="The command cannot guess what was meant.",
+)
+
+MISSING_ARGUMENT = Rule(
+    code="MS019",
+    slug="missing-argument",
+    title="An argument that a command cannot do without",
+    message="{argument} is missing: {reason}",
     why="The command cannot guess what was meant.",
 )
 
@@ -157,6 +167,18 @@ def instant_argument(argument: str, text: str | None) -> datetime | None:
         hint = "write a date, or a date and a time: 2026-02-01, 2026-02-01T00:00:00Z"
         raise Failure(BAD_ARGUMENT, argument=argument, value=text, reason="", hint=hint) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def window_argument(
+    arguments: tuple[str, str], texts: tuple[str | None, str | None]
+) -> tuple[datetime | None, datetime | None]:
+    """Where a window begins and ends, as two arguments say; a window that ends before it begins has nothing in it."""
+    start, end = (instant_argument(name, text) for name, text in zip(arguments, texts, strict=True))
+    if start is not None and end is not None and end <= start:
+        hint = "write the earlier instant first; the later one is not part of the window"
+        reason = f": it is not after `{texts[0]}`"
+        raise Failure(BAD_ARGUMENT, argument=arguments[1], value=texts[1], reason=reason, hint=hint)
+    return start, end
 
 
 def day_argument(text: str | None) -> date | None:
