@@ -342,6 +342,17 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_does_not_fit_on_the_disk_is_no_success(tmp_path: Path, unbuffered: str) -> None:
+    """The first write takes a part and says so; unless it is asked for the rest, the rest is lost without a word."""
+    limited = ["bash", "-c", f'ulimit -f 1; exec "{sys.executable}" -m meterspec schema']
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with (tmp_path / "out").open("wb") as file:
+        done = subprocess.run(limited, cwd=ROOT, stdout=file, stderr=subprocess.PIPE, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"error[MS011]: `standard output` cannot be written: File too large\n"
+
+
 def test_an_event_of_the_far_future_is_named(tmp_path: Path) -> None:
     event = json.loads(Path(EVENTS).read_text(encoding="utf-8").splitlines()[0])
     events = tmp_path / "e.jsonl"

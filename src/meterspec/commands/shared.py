@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from io import TextIOWrapper
+from io import RawIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
@@ -84,6 +84,8 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
 
     gc.disable()
     if isinstance(sys.stdout, TextIOWrapper):  # documents are UTF-8 wherever they go, and a name of odd bytes is shown
+        if isinstance(sys.stdout.buffer, RawIOBase):  # PYTHONUNBUFFERED: what one write does not take would be lost
+            sys.stdout = open(sys.stdout.fileno(), "w", closefd=False)  # noqa: SIM115
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         command(*arguments, **options)
