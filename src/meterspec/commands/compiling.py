@@ -45,6 +45,8 @@ def compile_(
     `base` is the spec before, or a folder of its artefacts: the plan of how to ship what changed is written as well.
     Obligations are judged on the day `as_of`; with a `key`, the statement about all artefacts is signed.
     """
+    import gc  # noqa: PLC0415
+
     from meterspec.artifacts import compare, write  # noqa: PLC0415
     from meterspec.backends.compliance import SIGNATURE  # noqa: PLC0415
     from meterspec.backends.sql import DIALECTS  # noqa: PLC0415
@@ -59,6 +61,10 @@ def compile_(
     sign = _signer(key, targets)
     program, out = program_of(files, day)
     before = None if base is None else _before(base)
+    # Trees of SQL are cycles, a megabyte of them for each meter: what is printed has to go. The program stays.
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
     artifacts = compile_program(
         program,
         files,

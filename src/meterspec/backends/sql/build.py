@@ -80,8 +80,12 @@ def binary(kind: type[exp.Binary], left: exp.Expr, right: exp.Expr) -> exp.Expr:
 
 
 def printed(node: exp.Expr, printer: str, *, pretty: bool = False) -> str:
-    """The text of a node in a dialect of sqlglot; what is short stays on its line."""
-    return _printer(printer)(dialect=printer, pretty=pretty, max_text_width=_WIDTH).generate(node)
+    """The text of a node in a dialect of sqlglot; what is short stays on its line.
+
+    sqlglot rewrites what a dialect has no words for. That is done in the node itself, which prints the same afterwards:
+    copying every node before would take a quarter of the time of `compile`.
+    """
+    return _printer(printer)(dialect=printer, pretty=pretty, max_text_width=_WIDTH).generate(node, copy=False)
 
 
 _WIDTH = 100
