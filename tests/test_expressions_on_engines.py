@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 
 import pytest
 from sqlglot import exp
@@ -84,6 +85,14 @@ GETTERS = [
 ]
 
 
+REMEMBERED = [
+    # A literal by itself takes the narrowest type: their sum overflowed, or was of another type than the other branch.
+    "(b ? duration('20m') : duration('25m')) + (b ? duration('30m') : duration('7m')) > duration('54m')",
+    "(b ? w - w : (n > 0 ? duration('20m') : duration('25m')) + duration('30m')) > duration('0s')",
+]
+"""What an engine once gave another value for."""
+
+
 class Draws(Expressions):
     """Random expressions, with every getter, in zones as well."""
 
@@ -152,10 +161,9 @@ def instant(draw: random.Random) -> datetime:
 
 
 def drawn(draw: random.Random, environment: Environment) -> Iterator[Drawn]:
-    """Random expressions that the checker takes and that depend on an event, without end."""
+    """Expressions that the checker takes and that need an event: those remembered, then random ones without end."""
     expressions = Draws(draw, environment, slips=0)
-    while True:
-        text = expressions.draw(depth=draw.randint(1, 4))
+    for text in chain(REMEMBERED, iter(lambda: expressions.draw(depth=draw.randint(1, 4)), None)):
         out = Diagnostics()
         place = Place(Source("expression", text))
         result = check(text, environment, place, out)
@@ -266,6 +274,7 @@ def test_every_value_is_that_of_the_reference(name: str, seed: int, start_engine
                 f"seed {seed} on {name}: {one.text}\n= {wanted!r}, but {value!r}, for {dict(event.values)}\n"
                 + b.printed(node, dialect.printer)
             )
+    assert {*REMEMBERED} <= {one.text for one, _ in chosen}
     assert compared > 0.9 * len(rows) * len(chosen)
 
 

@@ -97,7 +97,7 @@ class Lowering:
         """A timestamp or a duration as microseconds."""
         match expr:
             case Literal(value=int(value)):
-                return b.number(value)
+                return self._dialect.integer(b.number(value), NARROW)
             case FieldRef(name):
                 return self._dialect.micros(b.column(name))
             case Call(overload, args):
