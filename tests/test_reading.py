@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from decimal import Decimal
 from fractions import Fraction
@@ -109,6 +110,38 @@ def test_a_line_that_is_no_event_is_rejected_and_blank_lines_are_none(tmp_path: 
         load(connection, EventFiles(family_of(FIELDS[0]), (path,)))
         reasons = connection.execute(f"SELECT {REJECT_REASON} FROM test_read_checked ORDER BY 1").fetchall()
     assert reasons == [("not a JSON object",)] * 3 + [(None,)] * 2
+
+
+CSV_TEXTS = [
+    "plain",
+    "a, b; c|d",
+    'say "no"',
+    "two\nlines",
+    "two\r\nlines",
+    "tab\tbed",
+    "\u00e9\U0001f600",
+    "\\",
+    "'",
+    "#",
+]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"], ids=["comma", "semicolon", "tab", "bar"])
+def test_a_csv_file_is_read_as_it_was_written(separator: str, end: str, mark: str, tmp_path: Path) -> None:
+    import duckdb  # noqa: PLC0415
+
+    path = tmp_path / "events.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(mark)
+        writer = csv.writer(file, delimiter=separator, lineterminator=end)
+        writer.writerow(["id", "at", "text"])
+        writer.writerows([str(number), "2026-01-05T10:00:00Z", text] for number, text in enumerate(CSV_TEXTS))
+    with duckdb.connect() as connection:
+        load(connection, EventFiles(family_of(Field(name="text", type=FieldType.STRING)), (path,)))
+        rows = connection.execute(f"SELECT text, {REJECT_REASON} FROM test_read_checked ORDER BY id").fetchall()
+    assert rows == [(text, None) for text in CSV_TEXTS]
 
 
 def test_the_family_of_the_tests_is_complete() -> None:

@@ -143,7 +143,8 @@ def header_of(connection: DuckDBPyConnection, names: Iterable[str], path: Path) 
 
     It is what gives most of the names that are looked for. Raises `Failure` with MS701.
     """
-    line = texts([path], ["line"], None, delim=quoted("\x01\x02\x03\x04"), quote="''", escape="''")
+    options = {"quote": "''", "escape": "''", "strict_mode": "false"}  # lines may end in different ways
+    line = texts([path], ["line"], None, delim=quoted("\x01\x02\x03\x04"), **options)
     try:
         first = connection.execute(f"SELECT line FROM {line} LIMIT 1").fetchone()
     except engine_errors() as error:
