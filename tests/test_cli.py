@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -351,6 +353,27 @@ def test_output_that_does_not_fit_on_the_disk_is_no_success(tmp_path: Path, unbu
         done = subprocess.run(limited, cwd=ROOT, stdout=file, stderr=subprocess.PIPE, env=environment, check=False)
     assert done.returncode == 2
     assert done.stderr == b"error[MS011]: `standard output` cannot be written: File too large\n"
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_command_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, asked: signal.Signals) -> None:
+    """The engine has its folder by then, and the rejected rows a file without a name yet."""
+    temporary, kept = tmp_path / "temporary", tmp_path / "kept"
+    temporary.mkdir()
+    kept.mkdir()
+    events = tmp_path / "events.jsonl"
+    events.write_text((SAMPLE / "events.jsonl").read_text(encoding="utf-8") * 100, encoding="utf-8")
+    command = [sys.executable, "-m", "meterspec", "run", PUBLISHED, "--events", str(events)]
+    command += ["--rejects", str(kept / "rejects.jsonl"), "--out", str(kept / "results.json")]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        while not any(temporary.iterdir()):
+            assert process.poll() is None, "it ended too early"
+            time.sleep(0.01)
+        process.send_signal(asked)
+        _, said = process.communicate()
+    assert (process.returncode, said) == (130, "interrupted: nothing was written\n")
+    assert [*temporary.iterdir(), *kept.iterdir()] == []
 
 
 def test_an_event_of_the_far_future_is_named(tmp_path: Path) -> None:

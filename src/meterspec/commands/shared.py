@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -83,6 +84,8 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
     import gc  # noqa: PLC0415
 
     gc.disable()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a job that is cancelled leaves as little behind as Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, TextIOWrapper):  # documents are UTF-8 wherever they go, and a name of odd bytes is shown
         if isinstance(sys.stdout.buffer, RawIOBase):  # PYTHONUNBUFFERED: what one write does not take would be lost
             sys.stdout = open(sys.stdout.fileno(), "w", closefd=False)  # noqa: SIM115
