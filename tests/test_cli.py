@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIXTURES, ROOT
+from tests.in_process import meterspec as in_process
 
 PUBLISHED = str(FIXTURES / "valid" / "published_long.toml")
 SAMPLE = ROOT / "examples" / "agent-runs"
@@ -94,6 +95,24 @@ def test_what_cannot_be_done_is_one_clear_error(folder: Path, arguments: list[st
     assert "Traceback" not in said and 'File "' not in said
     assert len([line for line in said.splitlines() if line.startswith("error")]) <= 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["price", PUBLISHED, METER, "--", "{}"], "write digits, and a point before decimals: 1000, 12.5"),
+        (["explain", METER, PUBLISHED, "--limit={}"], "is not a whole number"),
+        (["run", PUBLISHED, "--events", EVENTS, "--threads={}"], "is not a whole number"),
+        (["run", PUBLISHED, "--events", EVENTS, "--max-rejects={}"], "100, 0.5%"),
+        (["run", PUBLISHED, "--events", EVENTS, "--max-rejects={}%"], "100, 0.5%"),
+    ],
+)
+def test_a_number_is_digits_and_a_point(arguments: list[str], said: str) -> None:
+    """As in an event; Python reads much more as a number, so that a typing error would be a quantity."""
+    for text in ["1_000", "1e3", "\u0661\u0662", "+5", ".5", "5.", " 5", "5\n", "nan", "inf", "0x10", ""]:
+        done = in_process(*(argument.format(text) for argument in arguments))
+        assert (done.returncode, done.stdout) == (2, ""), text
+        assert said in " ".join(done.stderr.split())
 
 
 def test_validate_as_json_is_one_document_also_with_nothing_to_report() -> None:
@@ -249,6 +268,8 @@ rates = [{ match = { live = false }, unit_amount = 2 }]
         (["live"], "it has no `=` and value"),
         (["live=yes"], "`live` is boolean"),
         (["tier=one"], "`tier` is integer"),
+        (["tier=1_0"], "`tier` is integer"),
+        (["tier=1.5"], "`tier` is integer"),
         (["live=true", "live=false"], "`live` is given twice"),
     ],
 )

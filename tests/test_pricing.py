@@ -399,6 +399,7 @@ def test_prepaid_usage_draws_the_balance_and_packs_refill_it(
     bill = price_usage(PACKS, D(quantity), balance=D(balance))
     assert shown(bill) == expected
     assert bill.balance == D(left)
+    assert as_json("m", PACKS, bill)["balance"] == left
 
 
 def test_without_a_refill_packs_are_bought_when_the_balance_is_used_up() -> None:

@@ -207,8 +207,10 @@ class _Planner:
         own = [price for price in prices if price["metadata"].get(OWNER) == self.meter.name]
         for body in self.made["prices"]:
             yield from self._price(body, own)
-        roles = set(self.roles.values())
-        yield from (self._archived(price) for price in own if price["active"] and self._role(price) not in roles)
+        roles, first = set(self.roles.values()), str(self.made["prices"][0]["lookup_key"])
+        for price in own:
+            if price["active"] and self._role(price) not in roles:
+                yield self._archived(price, first)
         yield from self._feature()
         yield from self._alert()
 
@@ -309,16 +311,18 @@ class _Planner:
             write = Write(f"/v1/prices/{holder['id']}", {"active": True})
             yield self._changed("price", key, holder, body, changes, write)
             same.remove(holder)
+            self.ids[_price_id(key)] = holder["id"]
         else:
             changes = _differences(_price_shape(holder), shape) if holder is not None else ()
             if same:
+                self.ids[_price_id(key)] = same[0]["id"]
                 yield self._restored(key, same.pop(0), body, holder, changes)
             else:
-                write = Write("/v1/prices", {**body, "transfer_lookup_key": True}, "")
+                write = Write("/v1/prices", {**body, "transfer_lookup_key": True}, _price_id(key))
                 action = Action.CREATE if holder is None else Action.REPLACE
                 of = holder["id"] if holder is not None else None
                 yield self._step("price", key, action, id=of, changes=changes, writes=(write,))
-        yield from (self._archived(price) for price in [*others, *same] if price["active"])
+        yield from (self._archived(price, key) for price in [*others, *same] if price["active"])
 
     def _role(self, price: Object) -> object:
         """Which of the meter's prices it is: by its lookup key, and else by its metadata, which anyone may change."""
@@ -337,9 +341,19 @@ class _Planner:
             "price", key, Action.RESTORE, id=price["id"], drifted=drifted, changes=changes, writes=(write,)
         )
 
-    def _archived(self, price: Object) -> Step:
-        write = Write(f"/v1/prices/{price['id']}", {"active": False})
-        return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], writes=(write,))
+    def _archived(self, price: Object, after: str) -> Step:
+        """The end of a price; `after` is the lookup key of the one that is sold from now on.
+
+        Stripe archives no price that is the default of its product ("This price cannot be archived because it is the
+        default price of its product.", https://github.com/stripe/stripe-python/issues/658), so that passes on first.
+        """
+        archive = Write(f"/v1/prices/{price['id']}", {"active": False})
+        product = self.found.products[price["product"]]
+        if product["default_price"] != price["id"]:
+            return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], writes=(archive,))
+        changes = (Change("default price of the product", price["id"], after),)
+        move = Write(f"/v1/products/{product['id']}", self._resolved({"default_price": _price_id(after)}))
+        return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], changes=changes, writes=(move, archive))
 
     # Features and alerts ----------------------------------------------------------------------------------------
 
@@ -404,6 +418,11 @@ class _Planner:
     def _resolved(self, body: Body) -> Body:
         """A body in which the ids that are known stand in the place of their placeholders."""
         return resolved(body, self.ids)
+
+
+def _price_id(key: str) -> str:
+    """What stands for the id of the price that holds a lookup key in the end."""
+    return f"${{{key}}}"
 
 
 def resolved(body: Body, ids: Mapping[str, str]) -> Body:
