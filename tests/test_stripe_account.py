@@ -251,6 +251,22 @@ def test_a_default_price_passes_on_before_it_is_archived(
     assert (held["lookup_key"], held["active"], prices[default]["active"]) == (heir, True, False)
 
 
+def test_what_others_set_at_a_price_passes_on(account: Account, stripe_server: StripeServer) -> None:
+    """How it is taxed above all: a price that says nothing of that cannot be invoiced where taxes are computed."""
+    bring(account, SPEC)
+    theirs = {"tax_behavior": "exclusive", "nickname": "Calls", "metadata": {"ledger": "4711"}}
+    account.post("/v1/prices/price_000001", theirs)
+    for text in (OTHER, SPEC):  # a new one, and the first again
+        bring(account, text)
+        held = next(
+            each
+            for each in stripe_server.account.all("price").values()
+            if each["lookup_key"] == "meterspec:calls:usage"
+        )
+        assert held["active"] and held["metadata"]["meterspec_meter"] == "calls"
+        assert (held["tax_behavior"], held["nickname"], held["metadata"]["ledger"]) == ("exclusive", "Calls", "4711")
+
+
 def test_a_part_of_a_price_that_is_gone_is_archived(account: Account) -> None:
     bring(account, SPEC)
     flat = SPEC.replace('model = "combined"', 'model = "usage"').replace("base_fee = 20\n", "")

@@ -318,7 +318,10 @@ class _Planner:
                 self.ids[_price_id(key)] = same[0]["id"]
                 yield self._restored(key, same.pop(0), body, holder, changes)
             else:
-                write = Write("/v1/prices", {**body, "transfer_lookup_key": True}, _price_id(key))
+                given = {**body, "transfer_lookup_key": True}
+                if holder is not None:
+                    given |= _inherited(holder, body)
+                write = Write("/v1/prices", given, _price_id(key))
                 action = Action.CREATE if holder is None else Action.REPLACE
                 of = holder["id"] if holder is not None else None
                 yield self._step("price", key, action, id=of, changes=changes, writes=(write,))
@@ -333,6 +336,10 @@ class _Planner:
     ) -> Step:
         """A price of the same amounts that is there already takes over the lookup key."""
         given: Body = {"active": True, "lookup_key": key, "transfer_lookup_key": True, "metadata": body["metadata"]}
+        if holder is not None:
+            given |= _inherited(holder, body)
+            if price["tax_behavior"] != "unspecified":  # which can be set once
+                given.pop("tax_behavior", None)
         write = Write(f"/v1/prices/{price['id']}", given)
         if holder is None:
             changes += (Change("lookup_key", price["lookup_key"], key),)
@@ -418,6 +425,16 @@ class _Planner:
     def _resolved(self, body: Body) -> Body:
         """A body in which the ids that are known stand in the place of their placeholders."""
         return resolved(body, self.ids)
+
+
+def _inherited(holder: Object, body: Body) -> Body:
+    """What others have set at a price, which the one that takes its place keeps: the spec says nothing of it."""
+    kept: Body = {"metadata": {**_foreign(holder), **_metadata(body)}}
+    if holder["nickname"] is not None:
+        kept["nickname"] = holder["nickname"]
+    if holder["tax_behavior"] != "unspecified":
+        kept["tax_behavior"] = holder["tax_behavior"]
+    return kept
 
 
 def _price_id(key: str) -> str:
@@ -506,10 +523,19 @@ def _owned(made: Mapping[str, Any]) -> dict[str, object]:
     return {f"metadata.{key}": value for key, value in made["metadata"].items() if key.startswith("meterspec_")}
 
 
-def _digest(body: Body) -> object:
+def _foreign(made: Mapping[str, Any]) -> dict[str, object]:
+    """The metadata that is of others."""
+    return {key: value for key, value in made["metadata"].items() if not key.startswith("meterspec_")}
+
+
+def _metadata(body: Body) -> dict[str, object]:
     metadata = body["metadata"]
     assert isinstance(metadata, dict)
-    return metadata[DIGEST]
+    return metadata
+
+
+def _digest(body: Body) -> object:
+    return _metadata(body)[DIGEST]
 
 
 def _role(made: Mapping[str, Any]) -> object:
