@@ -73,6 +73,8 @@ CANNOT = [
     (["run", PUBLISHED, "--events", EVENTS, "--meter", "agent-hours"], 2, "MS006"),
     (["run", PUBLISHED, "--events", EVENTS, "other.jsonl"], 2, "put the pattern in quotes"),
     (["price", PUBLISHED, METER, "many"], 2, "MS005"),
+    (["price", PUBLISHED, METER, "0.0000000000001"], 1, "0.0000000000001 is not a quantity"),
+    (["invoice", PUBLISHED, "--events", EVENTS, "--out", "invoices.csv"], 2, "invoices are no csv"),
     (["price", PUBLISHED, METER, "-1"], 1, "MS440"),
     (["price", PUBLISHED, METER, "1", "--fromat", "json"], 2, "--fromat"),
     (["price", PUBLISHED, "agent-carbon-attribution", "1"], 2, "MS007"),
@@ -282,6 +284,15 @@ def test_a_dimension_that_was_not_understood_is_not_guessed(folder: Path, match:
     assert f"--match cannot be `{match[-1]}`: {said}" in done.stderr
     priced = meterspec("price", str(spec), "calls", "5", "--match", "live=false", "--match", "tier=2")
     assert "(live false)" in priced.stdout
+
+
+def test_a_customer_who_owes_nothing_is_taken_for_nobody_else() -> None:
+    options = ["--events", EVENTS, "--format", "json", "--customer"]
+    misspelt = in_process("invoice", PUBLISHED, *options, "atlas-freigt")
+    assert "owes nothing here: did you mean `atlas-freight`?" in misspelt.stderr
+    early = in_process("invoice", PUBLISHED, *options, "atlas-freight", "--to", "2020-01-01")
+    assert "customer atlas-freight owes nothing here\n" in early.stderr
+    assert json.loads(early.stdout) == {"invoices": []}
 
 
 def test_invoices_add_up() -> None:

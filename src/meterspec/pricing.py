@@ -366,7 +366,7 @@ def _bounded(quantity: Decimal) -> Decimal:
 
 
 def _short(number: Decimal) -> str:
-    text = str(number)
+    text = f"{number:f}" if abs(number.adjusted()) < 60 else str(number)
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 

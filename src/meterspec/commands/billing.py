@@ -91,7 +91,8 @@ def invoice(
     )
     say_notes(done.run, moment)
     if customer is not None and not done.invoices and not out.has_errors:
-        near = did_you_mean(customer, sorted({period[0] for due in done.run.due.values() for period in due}))
+        known = {period[0] for due in done.run.due.values() for period in due}
+        near = None if customer in known else did_you_mean(customer, sorted(known))
         sys.stderr.write(f"customer {printable(customer)} owes nothing here{f': {printable(near)}' if near else ''}\n")
     _write_invoices(done.invoices, format, output)
     stop_on_errors(out)
@@ -100,6 +101,9 @@ def invoice(
 def _format_of(format: str | None, output: str | None) -> str:
     """How invoices are written: as asked for, or as the name of the file says."""
     ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    if format is None and output is not None and ending in {"csv", "parquet"}:
+        hint = "name it .json, .html or .txt, or take the rows of `invoices.sql`"
+        raise Failure(BAD_ARGUMENT, argument="--out", value=output, reason=f": invoices are no {ending}", hint=hint)
     return format or {"json": "json", "html": "html", "htm": "html"}.get(ending, "table")
 
 
