@@ -390,6 +390,7 @@ def test_a_billing_meter_keeps_how_usage_is_sent(account: Account) -> None:
         ("calls", "formula"),
         ("time", "event_time_window"),
     ]
+    assert all("`--stripe-usage event`, which it was made for" in str(step.hint) for step in made.conflicts)
 
 
 # Breaking off

@@ -113,7 +113,9 @@ def plan(program: Program, account: Account, usage: Usage = Usage.EVENT) -> Plan
     documents = [document(meter, usage) for meter in meters]
     found = _Found(account, documents)
     steps = [
-        step for meter, made in zip(meters, documents, strict=True) for step in _Planner(meter, made, found).steps()
+        step
+        for meter, made in zip(meters, documents, strict=True)
+        for step in _Planner(meter, made, found, usage).steps()
     ]
     names = {meter.name for meter in meters}
     foreign = []
@@ -190,8 +192,9 @@ def _tens(keys: Sequence[str]) -> Iterator[list[str]]:
 class _Planner:
     """The steps of one meter of the spec."""
 
-    def __init__(self, meter: Meter, made: Body, found: _Found) -> None:
+    def __init__(self, meter: Meter, made: Body, found: _Found, usage: Usage) -> None:
         self.meter = meter
+        self.usage = usage
         self.made: dict[str, Any] = made
         self.found = found
         self.ids: dict[str, str] = {}
@@ -231,6 +234,11 @@ class _Planner:
         if any(change.path == "formula" for change in fixed):  # of which the key of the value is a consequence
             fixed = tuple(change for change in fixed if change.path != "value key")
         if fixed:
+            hint = "give the meter another name in the spec: a billing meter keeps its name for ever"
+            other = Usage.DAY if self.usage is Usage.EVENT else Usage.EVENT
+            otherwise: dict[str, Any] = document(self.meter, other)
+            if _meter_shape(there) == _meter_shape(otherwise["meter"]):
+                hint = f"add `--stripe-usage {other.value}`, which it was made for, or {hint}"
             shown = ", ".join(f"{change.path} is {change.before or 'not set'}" for change in fixed)
             return self._step(
                 "meter",
@@ -239,7 +247,7 @@ class _Planner:
                 id=there["id"],
                 changes=fixed,
                 reason=f"the account has a billing meter of this name whose {shown}, and one cannot be changed",
-                hint="give the meter another name in the spec: a billing meter keeps its name for ever",
+                hint=hint,
             )
         changes = _differences({"display_name": there["display_name"]}, {"display_name": body["display_name"]})
         writes = [Write(path, {"display_name": body["display_name"]})] if changes else []
