@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIXTURES, ROOT
+from tests.in_process import meterspec as in_process
 
 PUBLISHED = str(FIXTURES / "valid" / "published_long.toml")
 SAMPLE = ROOT / "examples" / "agent-runs"
@@ -74,6 +75,8 @@ CANNOT = [
     (["run", PUBLISHED, "--events", EVENTS, "--meter", "agent-hours"], 2, "MS006"),
     (["run", PUBLISHED, "--events", EVENTS, "other.jsonl"], 2, "put the pattern in quotes"),
     (["price", PUBLISHED, METER, "many"], 2, "MS005"),
+    (["price", PUBLISHED, METER, "0.0000000000001"], 1, "0.0000000000001 is not a quantity"),
+    (["invoice", PUBLISHED, "--events", EVENTS, "--out", "invoices.csv"], 2, "invoices are no csv"),
     (["price", PUBLISHED, METER, "-1"], 1, "MS440"),
     (["price", PUBLISHED, METER, "1", "--fromat", "json"], 2, "--fromat"),
     (["price", PUBLISHED, "agent-carbon-attribution", "1"], 2, "MS007"),
@@ -96,6 +99,24 @@ def test_what_cannot_be_done_is_one_clear_error(folder: Path, arguments: list[st
     assert "Traceback" not in said and 'File "' not in said
     assert len([line for line in said.splitlines() if line.startswith("error")]) <= 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["price", PUBLISHED, METER, "--", "{}"], "write digits, and a point before decimals: 1000, 12.5"),
+        (["explain", METER, PUBLISHED, "--limit={}"], "is not a whole number"),
+        (["run", PUBLISHED, "--events", EVENTS, "--threads={}"], "is not a whole number"),
+        (["run", PUBLISHED, "--events", EVENTS, "--max-rejects={}"], "100, 0.5%"),
+        (["run", PUBLISHED, "--events", EVENTS, "--max-rejects={}%"], "100, 0.5%"),
+    ],
+)
+def test_a_number_is_digits_and_a_point(arguments: list[str], said: str) -> None:
+    """As in an event; Python reads much more as a number, so that a typing error would be a quantity."""
+    for text in ["1_000", "1e3", "\u0661\u0662", "+5", ".5", "5.", " 5", "5\n", "nan", "inf", "0x10", ""]:
+        done = in_process(*(argument.format(text) for argument in arguments))
+        assert (done.returncode, done.stdout) == (2, ""), text
+        assert said in " ".join(done.stderr.split())
 
 
 def test_validate_as_json_is_one_document_also_with_nothing_to_report() -> None:
@@ -251,6 +272,8 @@ rates = [{ match = { live = false }, unit_amount = 2 }]
         (["live"], "it has no `=` and value"),
         (["live=yes"], "`live` is boolean"),
         (["tier=one"], "`tier` is integer"),
+        (["tier=1_0"], "`tier` is integer"),
+        (["tier=1.5"], "`tier` is integer"),
         (["live=true", "live=false"], "`live` is given twice"),
     ],
 )
@@ -263,6 +286,15 @@ def test_a_dimension_that_was_not_understood_is_not_guessed(folder: Path, match:
     assert f"--match cannot be `{match[-1]}`: {said}" in done.stderr
     priced = meterspec("price", str(spec), "calls", "5", "--match", "live=false", "--match", "tier=2")
     assert "(live false)" in priced.stdout
+
+
+def test_a_customer_who_owes_nothing_is_taken_for_nobody_else() -> None:
+    options = ["--events", EVENTS, "--format", "json", "--customer"]
+    misspelt = in_process("invoice", PUBLISHED, *options, "atlas-freigt")
+    assert "owes nothing here: did you mean `atlas-freight`?" in misspelt.stderr
+    early = in_process("invoice", PUBLISHED, *options, "atlas-freight", "--to", "2020-01-01")
+    assert "customer atlas-freight owes nothing here\n" in early.stderr
+    assert json.loads(early.stdout) == {"invoices": []}
 
 
 def test_invoices_add_up() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,8 @@ from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle
 from meterspec.invoicing import Invoicing, invoice
 from meterspec.ir import FieldType, Program
+from meterspec.render import Palette
+from meterspec.statements import invoices_json, invoices_text
 from meterspec.store import find
 from tests.corpus import check_text
 from tests.engines import Engine, Row
@@ -174,6 +178,11 @@ def test_the_periods_that_are_selected_change_no_balance(tmp_path: Path) -> None
     logins = seats("a u1 2026-01-05", "a u2 2026-01-06", "a u1 2026-02-05", "a u2 2026-03-05")
     every = made(program_of(text), logins, tmp_path)
     assert shown(every) == ["a 01-01 02-01 5.00", "a 02-01 03-01 0.00", "a 03-01 04-01 5.00"]
+    document: Any = invoices_json(every.invoices)
+    left = [[(each["meter"], each["balance"]) for each in one["balances"]] for one in document["invoices"]]
+    assert left == [[("seats", "1")], [("seats", "0")], [("seats", "2")]]
+    said = re.findall(r"units of (\S+) left for the next period: (\d)", invoices_text(every.invoices, Palette()))
+    assert said == [pair for one in left for pair in one]
     later = made(program_of(text), logins, tmp_path, begins=(at("2026-02-01"), None))
     assert later.invoices == every.invoices[1:]
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +22,7 @@ from meterspec.commands import stripe as commands
 from meterspec.commands.shared import Exit
 from meterspec.diagnostics import Failure
 from meterspec.ir import Program
+from meterspec.render import Palette, full
 from meterspec.stripe_account import Account, Action, Plan, apply, connect, plan
 from meterspec.stripe_account.client import BASE_VARIABLE, KEY_VARIABLE
 from tests.conftest import ROOT
@@ -56,6 +63,12 @@ OTHER = (
     .replace("base_fee = 20", "base_fee = 25")
     .replace("limit = 5000", "limit = 6000")
     .replace("brim_at = 4000", "brim_at = 4500")
+)
+LESS = (
+    SPEC.replace('model = "combined"', 'model = "usage"')
+    .replace("base_fee = 20\n", "")
+    .replace("brim_at = 4000\n", "")
+    .replace("price = 90", "price = 91")
 )
 NOTHING = 'families = [{ name = "api.call" }]'
 Object = dict[str, Any]
@@ -212,6 +225,48 @@ def test_an_object_undone_by_hand_is_made_again_within_a_day(account: Account, s
     assert active == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("default", "end", "heir"),
+    [
+        ("price_000001", OTHER, "meterspec:calls:usage"),
+        ("price_000002", OTHER, "meterspec:calls:base-fee"),
+        ("price_000002", LESS, "meterspec:calls:usage"),
+    ],
+    ids=["usage replaced", "base fee replaced", "base fee gone"],
+)
+def test_a_default_price_passes_on_before_it_is_archived(
+    account: Account, stripe_server: StripeServer, default: str, end: str, heir: str
+) -> None:
+    """Stripe archives none; somebody may have made it the default in the dashboard."""
+    bring(account, SPEC)
+    account.post("/v1/products/meterspec_calls", {"default_price": default})
+    made = plan(program(end), account)
+    (step,) = [step for step in made.steps if step.id == default and step.action is Action.ARCHIVE]
+    assert [(each.path, each.before, each.after) for each in step.changes] == [
+        ("default price of the product", default, heir)
+    ]
+    bring(account, end)
+    prices = stripe_server.account.all("price")
+    held = prices[stripe_server.account.all("product")["meterspec_calls"]["default_price"]]
+    assert (held["lookup_key"], held["active"], prices[default]["active"]) == (heir, True, False)
+
+
+def test_what_others_set_at_a_price_passes_on(account: Account, stripe_server: StripeServer) -> None:
+    """How it is taxed above all: a price that says nothing of that cannot be invoiced where taxes are computed."""
+    bring(account, SPEC)
+    theirs = {"tax_behavior": "exclusive", "nickname": "Calls", "metadata": {"ledger": "4711"}}
+    account.post("/v1/prices/price_000001", theirs)
+    for text in (OTHER, SPEC):  # a new one, and the first again
+        bring(account, text)
+        held = next(
+            each
+            for each in stripe_server.account.all("price").values()
+            if each["lookup_key"] == "meterspec:calls:usage"
+        )
+        assert held["active"] and held["metadata"]["meterspec_meter"] == "calls"
+        assert (held["tax_behavior"], held["nickname"], held["metadata"]["ledger"]) == ("exclusive", "Calls", "4711")
+
+
 def test_a_part_of_a_price_that_is_gone_is_archived(account: Account) -> None:
     bring(account, SPEC)
     flat = SPEC.replace('model = "combined"', 'model = "usage"').replace("base_fee = 20\n", "")
@@ -335,6 +390,7 @@ def test_a_billing_meter_keeps_how_usage_is_sent(account: Account) -> None:
         ("calls", "formula"),
         ("time", "event_time_window"),
     ]
+    assert all("`--stripe-usage event`, which it was made for" in str(step.hint) for step in made.conflicts)
 
 
 # Breaking off
@@ -343,26 +399,46 @@ FAULTS: list[int | Drop] = [Drop.BEFORE, Drop.AFTER, 500, 429]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-@pytest.mark.parametrize(("begin", "end", "writes"), [(NOTHING, SPEC, 11), (SPEC, OTHER, 8)], ids=["create", "change"])
+@pytest.mark.parametrize(
+    ("begin", "end", "writes"),
+    [(NOTHING, SPEC, 11), (SPEC, OTHER, 9), (SPEC, LESS, 8)],
+    ids=["create", "change", "take away"],
+)
 def test_broken_off_anywhere_the_same_command_completes(
     account: Account, stripe_server: StripeServer, begin: str, end: str, writes: int, fault: int | Drop
 ) -> None:
-    """Every write fails once, before it was carried out or after: the account is then as if none had."""
+    """Every request fails once, before it was carried out or after: the account is then as if none had."""
     bring(account, begin)
-    assert len(bring(account, end)) == writes
-    wanted = sellable(stripe_server)
-    for write in range(1, writes + 1):
-        stripe_server.account.objects.clear()
-        stripe_server._saved.clear()
-        bring(account, begin)
-        stripe_server.fail(write, fault)
+    make_default(account, stripe_server)
+    before, saved = deepcopy(stripe_server.account), dict(stripe_server._saved)
+    asked = len(stripe_server.requests)
+    done = bring(account, end)
+    requests = stripe_server.requests[asked:]
+    assert len(done) == len([each for each in requests if each.method == "POST"]) == writes
+    wanted, made = sellable(stripe_server), stock(stripe_server)
+    last = max(n for n, each in enumerate(requests, 1) if each.method == "POST")  # then it is read once more
+    for number, request in enumerate(requests[:last], 1):
+        if request.method == "GET" and fault in {Drop.AFTER, 429}:
+            continue  # to a reader, as any other failure
+        stripe_server.account, stripe_server._saved = deepcopy(before), dict(saved)
+        stripe_server.fail_request(number, fault)
         with pytest.raises(Failure) as failure:
             bring(account, end)
         assert failure.value.diagnostic.code == ("MS024" if isinstance(fault, int) else "MS023")
         bring(account, end)
         assert sellable(stripe_server) == wanted
-        made = [each["lookup_key"] for each in stripe_server.account.all("price").values() if each["lookup_key"]]
-        assert len(made) == len(set(made)) == 4
+        assert stock(stripe_server) == made, f"{request.method} {request.path} failed, and something was made twice"
+
+
+def make_default(account: Account, server: StripeServer) -> None:
+    """Somebody makes the newest price of each product what is sold of it by default."""
+    for price in list(server.account.all("price").values()):
+        account.post(f"/v1/products/{price['product']}", {"default_price": price["id"]})
+
+
+def stock(server: StripeServer) -> dict[str, int]:
+    """How many objects of each kind there are, archived ones included."""
+    return {kind: len(there) for kind, there in server.account.objects.items() if there}
 
 
 def test_two_that_apply_at_once_make_everything_once(account: Account, stripe_server: StripeServer) -> None:
@@ -437,6 +513,71 @@ def test_no_answer_is_said_in_a_word(stripe_server: StripeServer, monkeypatch: p
     with pytest.raises(Failure) as failure:
         plan(program(SPEC), connect(live=False, retries=0))
     assert failure.value.diagnostic.message == "no answer from Stripe: connection refused"
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """The address of a server that gives everyone the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b"{}", "does not speak Stripe's API"),
+        (200, b"null", "does not speak Stripe's API"),
+        (200, b"[]", "does not speak Stripe's API"),
+        (200, b"\xff", "does not speak Stripe's API"),
+        (200, b"<html>", "Invalid response body from API: <html>"),
+        (200, b'{"object": "list", "data": [{}], "has_more": false}', "does not speak Stripe's API"),
+        (200, b'{"object": "list", "data": [], "has_more": true}', ""),
+        (400, b'{"error": "no"}', "does not speak Stripe's API"),
+        (400, b'{"error": {"message": {"a": 1}}}', "was refused by Stripe"),
+        (400, b'{"error": {"message": "not with sk_test_abc"}}', "was refused by Stripe: not with (the key)"),
+        (400, b'{"error": {"message": "not with rk_live_other\\u001b[2J"}}', "not with (a key)"),
+    ],
+)
+def test_an_answer_that_is_not_stripes_is_said(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, said: str
+) -> None:
+    """A proxy, or another service at the address."""
+    monkeypatch.setenv(KEY_VARIABLE, "sk_test_abc")
+    with answering(status, body) as base:
+        monkeypatch.setenv(BASE_VARIABLE, base)
+        account = connect(live=False, retries=0)
+        if not said:
+            assert list(account.all("/v1/billing/meters")) == []
+            return
+        with pytest.raises(Failure) as failure:
+            plan(program(SPEC), account)
+    shown = full(failure.value.diagnostic, Palette())
+    assert said in shown
+    assert "sk_test" not in shown and "\x1b" not in shown
+
+
+def test_a_log_of_the_library_has_no_key(stripe_server: StripeServer, spec: str) -> None:
+    """Not where `STRIPE_LOG` asks it to say all it does; and nobody can see it in the list of processes."""
+    environment = {**os.environ, KEY_VARIABLE: stripe_server.secret, BASE_VARIABLE: stripe_server.url}
+    command = [sys.executable, "-m", "meterspec", "apply", spec, "--yes"]
+    done = subprocess.run(
+        command, env={**environment, "STRIPE_LOG": "debug"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "Post details" in done.stderr
+    assert stripe_server.secret not in done.stdout + done.stderr
 
 
 # The commands

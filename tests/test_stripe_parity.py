@@ -274,3 +274,44 @@ def test_a_late_event_between_two_roundings_needs_the_day(stripe_server: StripeS
             billed[usage] = export.quantity("a"), export.billed("a", "EUR")
     assert billed["day"] == (Decimal("0.01"), Fraction(1, 100))
     assert billed["event"] == (Decimal("0.01"), Fraction(2, 100))
+
+
+ENDING = [
+    START + timedelta(days=9),
+    START + timedelta(days=9, seconds=1),
+    END - timedelta(hours=1),
+    END - timedelta(minutes=30),
+    END,
+    END + timedelta(seconds=73),
+    END + timedelta(hours=1),
+    END + timedelta(hours=71, minutes=58),
+]
+"""As-of instants of exports, some a second apart, and after the end of the period as long as an invoice may be open."""
+
+
+@pytest.mark.parametrize("aggregate", ['fn = "LAST", value = "load"', 'fn = "MAX", value = "ms / 1.0"'])
+def test_a_running_value_that_changes_is_told_for_a_later_second(stripe_server: StripeServer, aggregate: str) -> None:
+    """Each export finds another quantity. The last one counts, and Stripe never chooses between two of one second."""
+    program, price = checked(SPEC.format(precision=6, aggregate=aggregate, currency="EUR", price=PRICE_OF_ONE))
+    with warehouse(program, "event") as connection:
+        export = Export(stripe_server, connection, program, "event")
+        for number, as_of in enumerate(ENDING, 1):
+            export.add({number: Job("a", 3600 + number, number * 1000, Decimal(number))})
+            export.send(as_of)
+            assert export.billed("a", price.currency) == Fraction(export.quantity("a"))
+        told = [event.timestamp for event in stripe_server.account.events]
+        assert told == sorted(set(told)) and len(told) == len(ENDING)
+        assert all(START.timestamp() <= at < END.timestamp() for at in told)
+
+
+def test_of_one_instant_the_first_value_stands_until_a_later_one(stripe_server: StripeServer) -> None:
+    """An export that is made again for its as-of instant sends no second value of it, but the next instant does."""
+    program, price = checked(SPEC.format(precision=6, aggregate=AGGREGATES[4], currency="EUR", price=PRICE_OF_ONE))
+    billed = []
+    with warehouse(program, "event") as connection:
+        export = Export(stripe_server, connection, program, "event")
+        for number, as_of in enumerate([END, END, END + timedelta(seconds=2), END + timedelta(seconds=73)], 1):
+            export.add({number: Job("a", number, 0, Decimal(number))})
+            export.send(as_of)
+            billed.append(export.billed("a", price.currency))
+    assert billed == [1, 1, 1, 4]

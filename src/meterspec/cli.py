@@ -101,6 +101,20 @@ class Impact(StrEnum):
     SAFE = "safe"
 
 
+def _count(given: str | int) -> int:
+    """A whole number in digits alone, where Python would take `1_000` too; a default is one already."""
+    text = str(given)
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f"'{text}' is not a whole number")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if (threads := _count(text)) < 1:
+        raise typer.BadParameter("1 thread is the least")
+    return threads
+
+
 Paths = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PATH]...", help="Files, folders or `-`; the project around this folder where absent."),
@@ -127,6 +141,10 @@ CycleAnchor = Annotated[
 ]
 
 
+Threads = Annotated[
+    int | None,
+    typer.Option(parser=_threads, metavar="N", help="The most threads to use; changes no result."),
+]
 Usage = Annotated[
     StripeUsage,
     typer.Option("--stripe-usage", help="What Stripe is sent: each event, or a day's total that a later one replaces."),
@@ -314,7 +332,7 @@ def run(
         str | None,
         typer.Option("--max-rejects", metavar="N|P%", help="Exit with 1 where a family has more rejected rows."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+    threads: Threads = None,
     evidence: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write what was computed from what, for `meterspec verify`.")
     ] = None,
@@ -354,7 +372,7 @@ def invoice(
     out: Annotated[
         str | None, typer.Option("--out", metavar="PATH", help="A file, or for pages of HTML a folder.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Price what customers used, by period; what is due without usage as well."""
     from meterspec.commands import billing  # noqa: PLC0415
@@ -385,7 +403,7 @@ def status(
         str | None, typer.Option("--cycle-anchor", metavar="DATE", help="Count every customer's cycles from this day.")
     ] = None,
     format: Annotated[TableFormat, typer.Option(help="How the status is printed.")] = TableFormat.TABLE,
-    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Show what customers used of what is capped, what is left, and which hooks are due."""
     from meterspec.commands import status as command  # noqa: PLC0415
@@ -410,7 +428,7 @@ def seal(
         typer.Option("--spec", metavar="PATH", help="The spec; the project around this folder where absent."),
     ] = None,
     format: Annotated[TableFormat, typer.Option(help="How counts are printed.")] = TableFormat.TABLE,
-    threads: Annotated[int | None, typer.Option(min=1, help="The most threads to use; changes no result.")] = None,
+    threads: Threads = None,
 ) -> None:
     """Append event files to a store where each event is once; `--events DIR` reads it."""
     from meterspec.commands import counting  # noqa: PLC0415
@@ -553,7 +571,7 @@ def explain(
             "--events", metavar="FILES", help="Parquet, JSON lines, CSV or a store; a pattern, or FAMILY=FILES."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The most events to list.")] = 50,
+    limit: Annotated[int, typer.Option(parser=_count, metavar="N", help="The most events to list.")] = 50,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="INSTANT", help="Where windows end; after the newest event.")
     ] = None,

@@ -193,9 +193,10 @@ def rate_of(price: Price, dimensions: Mapping[str, Scalar]) -> int | None:
 
 
 def as_json(meter: str, price: Price, bill: Bill) -> dict[str, object]:
-    """A bill as the document that `price --format json` prints."""
+    """A bill as the document that `price --format json` prints; `balance` only where units are prepaid."""
     lines = [line_json(line) for line in bill.lines]
-    return {
+    left = {} if bill.balance is None else {"balance": _plain(bill.balance)}
+    return left | {
         "meter": meter,
         "currency": bill.currency,
         "quantity": _plain(bill.quantity),
@@ -365,7 +366,7 @@ def _bounded(quantity: Decimal) -> Decimal:
 
 
 def _short(number: Decimal) -> str:
-    text = str(number)
+    text = f"{number:f}" if abs(number.adjusted()) < 60 else str(number)
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 

@@ -27,14 +27,15 @@ ONE_VALUE = frozenset({Function.LAST, Function.FIRST, Function.MIN, Function.MAX
 
 
 def bill_text(bill: Bill, palette: Palette) -> str:
-    """A bill as a table, a row for each line."""
+    """A bill as a table, a row for each line, and the prepaid units that are left."""
     rows = [*map(_cells, bill.lines), ["total", "", "", "", plain(bill.amount)]]
     headers = ["line", "units", "quantity", "unit price", bill.currency]
-    return table(headers, rows, frozenset({2, 3, 4}), palette)
+    left = "" if bill.balance is None else f"prepaid units left for the next period: {short(bill.balance)}\n"
+    return table(headers, rows, frozenset({2, 3, 4}), palette) + left
 
 
 def invoices_text(invoices: Sequence[Invoice], palette: Palette) -> str:
-    """Each invoice as a table under a heading, the lines of a meter together."""
+    """Each invoice as a table under a heading, the lines of a meter together, and the prepaid units that are left."""
     parts = []
     for one in invoices:
         head = f"{printable(one.customer)}, {day(one.start)} to {day(one.end)}"
@@ -44,7 +45,10 @@ def invoices_text(invoices: Sequence[Invoice], palette: Palette) -> str:
                 rows.append([charge.meter.name if number == 0 else "", *_cells(line)])
         rows.append(["total", "", "", "", "", plain(one.amount)])
         headers = ["meter", "line", "units", "quantity", "unit price", one.currency]
-        parts.append(f"{palette.paint(head, 'bold')}\n{table(headers, rows, frozenset({3, 4, 5}), palette)}")
+        text = f"{palette.paint(head, 'bold')}\n{table(headers, rows, frozenset({3, 4, 5}), palette)}"
+        for meter, balance in _balances(one):
+            text += f"prepaid units of {meter.name} left for the next period: {short(balance)}\n"
+        parts.append(text)
     return "\n".join(parts) or "no invoices\n"
 
 
@@ -53,8 +57,19 @@ def invoices_json(invoices: Sequence[Invoice]) -> dict[str, object]:
     return {"invoices": [_invoice_json(one) for one in invoices]}
 
 
+def _balances(invoice: Invoice) -> Iterator[tuple[Meter, Decimal]]:
+    """The prepaid units that are left after an invoice, by meter."""
+    for charge in invoice.charges:
+        if charge.bill.balance is not None:
+            yield charge.meter, charge.bill.balance
+
+
 def _invoice_json(invoice: Invoice) -> dict[str, object]:
-    return {
+    """An invoice as its document; `balances` only where units are prepaid."""
+    left = [
+        {"meter": meter.name, "balance": short(balance), "unit": meter.unit} for meter, balance in _balances(invoice)
+    ]
+    return ({"balances": left} if left else {}) | {
         "customer_id": invoice.customer,
         "period_start": instant(invoice.start),
         "period_end": instant(invoice.end),

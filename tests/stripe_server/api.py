@@ -130,7 +130,7 @@ def read(schema: Schema, value: Any, name: str = "") -> Any:
         case "array":
             return _array(schema, value, name)
         case "integer":
-            if not isinstance(value, str) or re.fullmatch(r"-?\d+", value) is None:
+            if not isinstance(value, str) or re.fullmatch(r"-?\d{1,19}", value) is None or abs(int(value)) >= 2**63:
                 raise invalid(f"Invalid integer: {_shown(value)}", name, "parameter_invalid_integer")
             return int(value)
         case "boolean":

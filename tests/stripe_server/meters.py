@@ -225,8 +225,8 @@ def _windows(start: int, end: int, step: int) -> list[tuple[int, int]]:
 def usage(account: Account, meter: Object, customer: str, start: int, end: int) -> Fraction:
     """What the events of a customer in [start, end) come to by the formula of the meter, exactly.
 
-    `last` takes the greatest timestamp, and of equal ones what was received last. On a meter with an
-    `event_time_window` only the event of each UTC hour or day that was received last counts.
+    `last` takes the greatest timestamp; which of equal ones counts is written nowhere, so nothing may depend on it. On
+    a meter with an `event_time_window` only the event of each UTC hour or day that was received last counts.
     """
     events = [
         e
@@ -242,6 +242,8 @@ def usage(account: Account, meter: Object, customer: str, start: int, end: int) 
         case "sum":
             return sum((e.value for e in events), Fraction(0))
         case "last":
-            _, latest = max(enumerate(events), key=lambda e: (e[1].timestamp, e[0]), default=(0, None))
-            return latest.value if latest is not None else Fraction(0)
+            latest = max((e.timestamp for e in events), default=None)
+            values = {e.value for e in events if e.timestamp == latest}
+            assert len(values) <= 1, f"which of {values} Stripe takes, all of {latest}, is not known"
+            return values.pop() if values else Fraction(0)
     raise AssertionError(meter)

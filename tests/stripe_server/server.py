@@ -51,13 +51,15 @@ class Drop(Enum):
 
 @dataclass
 class Fault:
-    """What becomes of the `write`-th POST or DELETE from now on, counted from 1.
+    """What becomes of the `left`-th request from now on, counted from 1, or of the `left`-th POST or DELETE.
 
     Either an HTTP status, without anything having been done, or a dropped connection. It happens once.
     """
 
-    write: int
+    left: int
     what: int | Drop
+    reads: bool = False
+    """Whether those that only read count too."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,10 @@ class StripeServer:
     def fail(self, write: int, what: int | Drop) -> None:
         """Lets the `write`-th write from now on fail: a status, or a dropped connection."""
         self.faults.append(Fault(write, what))
+
+    def fail_request(self, request: int, what: int | Drop) -> None:
+        """Lets the `request`-th request from now on fail, whether it reads or writes."""
+        self.faults.append(Fault(request, what, reads=True))
 
     def forget(self) -> None:
         """Forgets what was asked, what is to fail, and every idempotency key; a test gives it another account."""
@@ -216,11 +222,10 @@ class StripeServer:
         return saved
 
     def _fault(self, method: str) -> int | Drop | None:
-        if method == "GET":
-            return None
-        for fault in self.faults:
-            fault.write -= 1
-        due = next((fault for fault in self.faults if fault.write == 0), None)
+        counted = [fault for fault in self.faults if fault.reads or method != "GET"]
+        for fault in counted:
+            fault.left -= 1
+        due = next((fault for fault in counted if fault.left == 0), None)
         if due is None:
             return None
         self.faults.remove(due)

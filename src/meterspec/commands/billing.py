@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from meterspec.commands.shared import (
     counted,
     instant_argument,
     meter_of,
+    number,
     one_of,
     palette_of,
     program_of,
@@ -22,6 +22,7 @@ from meterspec.commands.shared import (
     window_argument,
 )
 from meterspec.diagnostics import Failure, Rule, did_you_mean
+from meterspec.ir import FieldType
 from meterspec.project import collect
 from meterspec.render import Palette, as_json, printable
 
@@ -90,7 +91,8 @@ def invoice(
     )
     say_notes(done.run, moment)
     if customer is not None and not done.invoices and not out.has_errors:
-        near = did_you_mean(customer, sorted({period[0] for due in done.run.due.values() for period in due}))
+        known = {period[0] for due in done.run.due.values() for period in due}
+        near = None if customer in known else did_you_mean(customer, sorted(known))
         sys.stderr.write(f"customer {printable(customer)} owes nothing here{f': {printable(near)}' if near else ''}\n")
     _write_invoices(done.invoices, format, output)
     stop_on_errors(out)
@@ -99,6 +101,9 @@ def invoice(
 def _format_of(format: str | None, output: str | None) -> str:
     """How invoices are written: as asked for, or as the name of the file says."""
     ending = Path(output).suffix.lower().removeprefix(".") if output is not None else ""
+    if format is None and output is not None and ending in {"csv", "parquet"}:
+        hint = "name it .json, .html or .txt, or take the rows of `invoices.sql`"
+        raise Failure(BAD_ARGUMENT, argument="--out", value=output, reason=f": invoices are no {ending}", hint=hint)
     return format or {"json": "json", "html": "html", "htm": "html"}.get(ending, "table")
 
 
@@ -139,12 +144,10 @@ def price(arguments: Sequence[str], match: Sequence[str], format: str) -> None:
     meter = meter_of(program, name)
     if meter.price is None:
         raise Failure(NO_PRICE, meter=name, hint="meters with one are of kind `billing`")
-    try:
-        quantity = Decimal(amount)
-    except InvalidOperation:
-        quantity = Decimal("nan")
-    if not quantity.is_finite():
-        raise Failure(BAD_ARGUMENT, argument="QUANTITY", value=amount, reason=": it is not a number")
+    quantity = number(amount)
+    if quantity is None:
+        hint = "write digits, and a point before decimals: 1000, 12.5"
+        raise Failure(BAD_ARGUMENT, argument="QUANTITY", value=amount, reason=": it is not a plain number", hint=hint)
     try:
         bill = price_usage(meter.price, quantity, _match(program, meter, match))
     except Unpriceable as refusal:
@@ -209,21 +212,29 @@ def _match(program: Program, meter: Meter, match: Sequence[str]) -> dict[str, Sc
     for argument in match:
         name, given, text = argument.partition("=")
         one_of("--match", name, meter.group_by)
-        kind = fields[name].type.value
+        kind = fields[name].type
         if not given:
             raise _bad_match(argument, "it has no `=` and value")
         if name in dimensions:
             raise _bad_match(argument, f"`{name}` is given twice")
-        value: Scalar
-        try:
-            if kind == "boolean":
-                value = {"true": True, "false": False}[text]
-            else:
-                value = {"integer": int, "decimal": Decimal, "float": Decimal}.get(kind, str)(text)
-        except (KeyError, ValueError, InvalidOperation):
-            raise _bad_match(argument, f"`{name}` is {kind}") from None
+        if (value := _dimension(kind, text)) is None:
+            raise _bad_match(argument, f"`{name}` is {kind.value}")
         dimensions[name] = value
     return dimensions
+
+
+def _dimension(kind: FieldType, text: str) -> Scalar:
+    """The value that a text is for a field of this type; None where it is none."""
+    match kind:
+        case FieldType.BOOLEAN:
+            return {"true": True, "false": False}.get(text)
+        case FieldType.INTEGER:
+            whole = number(text)
+            return int(whole) if whole is not None and whole == whole.to_integral_value() else None
+        case FieldType.DECIMAL | FieldType.FLOAT:
+            return number(text)
+        case _:
+            return text
 
 
 def _bad_match(argument: str, reason: str) -> Failure:

@@ -17,6 +17,7 @@ from meterspec.commands.shared import (
     day,
     instant_argument,
     meter_of,
+    number,
     palette_of,
     program_of,
     scalar_json,
@@ -299,13 +300,12 @@ def _limit_argument(text: str | None) -> int | Decimal | None:
     """How many rejected rows of a family `--max-rejects` allows: a number of rows, or as a Decimal a part of all."""
     if text is None:
         return None
-    number = text.removesuffix("%")
-    try:
-        limit = Decimal(number) if text != number else int(number)
-        if number.isascii() and limit >= 0:
-            return limit / 100 if isinstance(limit, Decimal) else limit
-    except (ValueError, ArithmeticError):
-        pass
+    limit = number(text.removesuffix("%"))
+    if limit is not None and limit >= 0:
+        if text.endswith("%"):
+            return limit / 100
+        if limit == limit.to_integral_value():
+            return int(limit)
     hint = "write how many rows, or a percentage of all: 100, 0.5%"
     raise Failure(BAD_ARGUMENT, argument="--max-rejects", value=text, reason="", hint=hint)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "guarded",
     "instant_argument",
     "meter_of",
+    "number",
     "one_of",
     "palette_of",
     "program_of",
@@ -161,6 +163,14 @@ def meter_of(program: Program, name: str) -> Meter:
         names = [meter.name for meter in program.meters]
         hint = did_you_mean(name, names) or f"its meters are {', '.join(names)}"
         raise Failure(NO_SUCH_METER, meter=name, hint=hint) from None
+
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def number(text: str) -> Decimal | None:
+    """A number as an event may have it as text: digits, and a point before decimals; None for anything else."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def instant_argument(argument: str, text: str | None) -> datetime | None:

@@ -93,10 +93,13 @@ class Account:
         after: dict[str, object] = {}
         while True:
             page = self._request("get", path, {"limit": 100, **params, **after})[0]
-            yield from page["data"]
-            if not page["has_more"]:
+            found = page.get("data")
+            if not isinstance(found, list) or not all(map(_is_object, found)):
+                raise Failure(UNREACHABLE, reason=_NOT_STRIPE, hint=_OTHER_ADDRESS)
+            yield from found
+            if not page.get("has_more") or not found:
                 return
-            after = {"starting_after": page["data"][-1]["id"]}
+            after = {"starting_after": found[-1]["id"]}
 
     def get(self, path: str) -> Object | None:
         """An object; None where there is none, or none any more."""
@@ -129,11 +132,16 @@ class Account:
                 raise Replayed from error
             request = f"{method.upper()} {path}"
             raise Failure(REFUSED, request=request, reason=self._reason(error), hint=_hint(error)) from error
+        except (AttributeError, TypeError, ValueError) as error:  # the SDK takes it for granted that Stripe answers
+            raise Failure(UNREACHABLE, reason=_NOT_STRIPE, hint=_OTHER_ADDRESS) from error
+        if not _is_object(answer.data):
+            raise Failure(UNREACHABLE, reason=_NOT_STRIPE, hint=_OTHER_ADDRESS)
         return answer.data, _is_replayed(answer.headers)
 
     def _reason(self, error: StripeError) -> str:
         """What Stripe says, on one line, without any key."""
-        text = " ".join((error.user_message or str(error) or type(error).__name__).split())
+        said = str(error.user_message or "") or str(error) or type(error).__name__
+        text = " ".join(said.split())
         return _KEYS.sub("(a key)", text.replace(self._key, "(the key)"))[:1000]
 
 
@@ -143,7 +151,14 @@ def _network(text: str) -> str:
     return next(filter(None, cause.groups())).lower() if cause is not None else text
 
 
+_NOT_STRIPE = "what answers does not speak Stripe's API"
+_OTHER_ADDRESS = f"check {BASE_VARIABLE}, and whether a proxy stands between"
 _AGAIN = "run the same command again: it goes on from where this one ended"
+
+
+def _is_object(found: object) -> bool:
+    """Whether this is an object of the API, each of which says what it is."""
+    return isinstance(found, dict) and isinstance(found.get("object"), str)
 
 
 def _is_replayed(headers: Mapping[str, str]) -> bool:

@@ -113,7 +113,9 @@ def plan(program: Program, account: Account, usage: Usage = Usage.EVENT) -> Plan
     documents = [document(meter, usage) for meter in meters]
     found = _Found(account, documents)
     steps = [
-        step for meter, made in zip(meters, documents, strict=True) for step in _Planner(meter, made, found).steps()
+        step
+        for meter, made in zip(meters, documents, strict=True)
+        for step in _Planner(meter, made, found, usage).steps()
     ]
     names = {meter.name for meter in meters}
     foreign = []
@@ -190,8 +192,9 @@ def _tens(keys: Sequence[str]) -> Iterator[list[str]]:
 class _Planner:
     """The steps of one meter of the spec."""
 
-    def __init__(self, meter: Meter, made: Body, found: _Found) -> None:
+    def __init__(self, meter: Meter, made: Body, found: _Found, usage: Usage) -> None:
         self.meter = meter
+        self.usage = usage
         self.made: dict[str, Any] = made
         self.found = found
         self.ids: dict[str, str] = {}
@@ -207,8 +210,10 @@ class _Planner:
         own = [price for price in prices if price["metadata"].get(OWNER) == self.meter.name]
         for body in self.made["prices"]:
             yield from self._price(body, own)
-        roles = set(self.roles.values())
-        yield from (self._archived(price) for price in own if price["active"] and self._role(price) not in roles)
+        roles, first = set(self.roles.values()), str(self.made["prices"][0]["lookup_key"])
+        for price in own:
+            if price["active"] and self._role(price) not in roles:
+                yield self._archived(price, first)
         yield from self._feature()
         yield from self._alert()
 
@@ -229,6 +234,11 @@ class _Planner:
         if any(change.path == "formula" for change in fixed):  # of which the key of the value is a consequence
             fixed = tuple(change for change in fixed if change.path != "value key")
         if fixed:
+            hint = "give the meter another name in the spec: a billing meter keeps its name for ever"
+            other = Usage.DAY if self.usage is Usage.EVENT else Usage.EVENT
+            otherwise: dict[str, Any] = document(self.meter, other)
+            if _meter_shape(there) == _meter_shape(otherwise["meter"]):
+                hint = f"add `--stripe-usage {other.value}`, which it was made for, or {hint}"
             shown = ", ".join(f"{change.path} is {change.before or 'not set'}" for change in fixed)
             return self._step(
                 "meter",
@@ -237,7 +247,7 @@ class _Planner:
                 id=there["id"],
                 changes=fixed,
                 reason=f"the account has a billing meter of this name whose {shown}, and one cannot be changed",
-                hint="give the meter another name in the spec: a billing meter keeps its name for ever",
+                hint=hint,
             )
         changes = _differences({"display_name": there["display_name"]}, {"display_name": body["display_name"]})
         writes = [Write(path, {"display_name": body["display_name"]})] if changes else []
@@ -309,16 +319,21 @@ class _Planner:
             write = Write(f"/v1/prices/{holder['id']}", {"active": True})
             yield self._changed("price", key, holder, body, changes, write)
             same.remove(holder)
+            self.ids[_price_id(key)] = holder["id"]
         else:
             changes = _differences(_price_shape(holder), shape) if holder is not None else ()
             if same:
+                self.ids[_price_id(key)] = same[0]["id"]
                 yield self._restored(key, same.pop(0), body, holder, changes)
             else:
-                write = Write("/v1/prices", {**body, "transfer_lookup_key": True}, "")
+                given = {**body, "transfer_lookup_key": True}
+                if holder is not None:
+                    given |= _inherited(holder, body)
+                write = Write("/v1/prices", given, _price_id(key))
                 action = Action.CREATE if holder is None else Action.REPLACE
                 of = holder["id"] if holder is not None else None
                 yield self._step("price", key, action, id=of, changes=changes, writes=(write,))
-        yield from (self._archived(price) for price in [*others, *same] if price["active"])
+        yield from (self._archived(price, key) for price in [*others, *same] if price["active"])
 
     def _role(self, price: Object) -> object:
         """Which of the meter's prices it is: by its lookup key, and else by its metadata, which anyone may change."""
@@ -329,6 +344,10 @@ class _Planner:
     ) -> Step:
         """A price of the same amounts that is there already takes over the lookup key."""
         given: Body = {"active": True, "lookup_key": key, "transfer_lookup_key": True, "metadata": body["metadata"]}
+        if holder is not None:
+            given |= _inherited(holder, body)
+            if price["tax_behavior"] != "unspecified":  # which can be set once
+                given.pop("tax_behavior", None)
         write = Write(f"/v1/prices/{price['id']}", given)
         if holder is None:
             changes += (Change("lookup_key", price["lookup_key"], key),)
@@ -337,9 +356,19 @@ class _Planner:
             "price", key, Action.RESTORE, id=price["id"], drifted=drifted, changes=changes, writes=(write,)
         )
 
-    def _archived(self, price: Object) -> Step:
-        write = Write(f"/v1/prices/{price['id']}", {"active": False})
-        return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], writes=(write,))
+    def _archived(self, price: Object, after: str) -> Step:
+        """The end of a price; `after` is the lookup key of the one that is sold from now on.
+
+        Stripe archives no price that is the default of its product ("This price cannot be archived because it is the
+        default price of its product.", https://github.com/stripe/stripe-python/issues/658), so that passes on first.
+        """
+        archive = Write(f"/v1/prices/{price['id']}", {"active": False})
+        product = self.found.products[price["product"]]
+        if product["default_price"] != price["id"]:
+            return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], writes=(archive,))
+        changes = (Change("default price of the product", price["id"], after),)
+        move = Write(f"/v1/products/{product['id']}", self._resolved({"default_price": _price_id(after)}))
+        return self._step("price", price["id"], Action.ARCHIVE, id=price["id"], changes=changes, writes=(move, archive))
 
     # Features and alerts ----------------------------------------------------------------------------------------
 
@@ -404,6 +433,21 @@ class _Planner:
     def _resolved(self, body: Body) -> Body:
         """A body in which the ids that are known stand in the place of their placeholders."""
         return resolved(body, self.ids)
+
+
+def _inherited(holder: Object, body: Body) -> Body:
+    """What others have set at a price, which the one that takes its place keeps: the spec says nothing of it."""
+    kept: Body = {"metadata": {**_foreign(holder), **_metadata(body)}}
+    if holder["nickname"] is not None:
+        kept["nickname"] = holder["nickname"]
+    if holder["tax_behavior"] != "unspecified":
+        kept["tax_behavior"] = holder["tax_behavior"]
+    return kept
+
+
+def _price_id(key: str) -> str:
+    """What stands for the id of the price that holds a lookup key in the end."""
+    return f"${{{key}}}"
 
 
 def resolved(body: Body, ids: Mapping[str, str]) -> Body:
@@ -487,10 +531,19 @@ def _owned(made: Mapping[str, Any]) -> dict[str, object]:
     return {f"metadata.{key}": value for key, value in made["metadata"].items() if key.startswith("meterspec_")}
 
 
-def _digest(body: Body) -> object:
+def _foreign(made: Mapping[str, Any]) -> dict[str, object]:
+    """The metadata that is of others."""
+    return {key: value for key, value in made["metadata"].items() if not key.startswith("meterspec_")}
+
+
+def _metadata(body: Body) -> dict[str, object]:
     metadata = body["metadata"]
     assert isinstance(metadata, dict)
-    return metadata[DIGEST]
+    return metadata
+
+
+def _digest(body: Body) -> object:
+    return _metadata(body)[DIGEST]
 
 
 def _role(made: Mapping[str, Any]) -> object:

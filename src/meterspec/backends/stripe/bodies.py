@@ -19,6 +19,7 @@ __all__ = [
     "DIGEST",
     "FEATURE_ID",
     "FEATURE_TEXT",
+    "LARGEST",
     "METER_ID",
     "OWNER",
     "ROLE",
@@ -77,7 +78,7 @@ FEATURE_TEXT = 80
 
 Body = dict[str, object]
 
-_LARGEST = 2**53 - 1
+LARGEST = 2**53 - 1
 """The greatest whole number that is sure to be kept."""
 _ZERO = Decimal(0)
 _WIDE = Context(prec=100)
@@ -142,7 +143,7 @@ def alert_at(meter: Meter) -> int | None:
     level = meter.entitlement.brim_at
     if level is None or meter.price is None or meter.price.model is PriceModel.FLAT:
         return None
-    return int(level) if level > 0 and level == level.to_integral_value() and level <= _LARGEST else None
+    return int(level) if level > 0 and level == level.to_integral_value() and level <= LARGEST else None
 
 
 def feature_key(meter: Meter) -> str:

@@ -9,6 +9,7 @@ from meterspec.backends.base import UNSUPPORTED, Feature, needs
 from meterspec.backends.stripe.bodies import (
     DESCRIPTION,
     FEATURE_TEXT,
+    LARGEST,
     UNIT_LABEL,
     alert_at,
     billed,
@@ -143,11 +144,22 @@ CALENDAR = Rule(
 LARGE = Rule(
     code="MS617",
     slug="large-for-stripe",
-    title="A fee of more digits than a payment at Stripe has",
+    title="An amount of more digits than a payment at Stripe has",
     message="`{key}` is {amount} in the minor unit of {currency}; a payment at Stripe has at most {most} digits",
     why="An invoice beyond it cannot be paid by card in one payment.",
     bad=_spec('model = "flat"', 'currency = "EUR"', "base_fee = 1_000_000"),
     good=_spec('model = "flat"', 'currency = "EUR"', "base_fee = 999_999.99"),
+    severity=Severity.WARNING,
+)
+THOUSANDTHS = Rule(
+    code="MS669",
+    slug="thousandths-at-stripe",
+    title="A currency that is sent to Stripe in thousandths, which its page no longer says",
+    message="amounts in {currency} are sent to Stripe in thousandths, as its page of currencies had it until 2025",
+    why="Stripe described currencies of three decimals there, and the page says nothing of them now. Where Stripe took "
+    "the amounts for hundredths, every one would be ten times too large.",
+    bad=_spec('model = "usage"', 'currency = "KWD"', "unit_amount = 1"),
+    good=_spec('model = "usage"', 'currency = "EUR"', "unit_amount = 1"),
     severity=Severity.WARNING,
 )
 
@@ -290,7 +302,7 @@ def support_table() -> str:
 
 
 def check(program: Program, out: Diagnostics) -> None:
-    """Reports all that Stripe cannot keep: MS600 for meters, MS610 to MS625 for prices, each with what to write."""
+    """Reports all that Stripe cannot keep, MS600 for meters, MS610 to MS625 and MS669 for prices: what to write."""
     for meter in subjects(program):
         assert meter.price is not None
         if meter.price.model is not PriceModel.FLAT:
@@ -304,7 +316,12 @@ def check(program: Program, out: Diagnostics) -> None:
         if stripe_digits(meter.price.currency) is None:
             at = meter.price.origin and meter.price.origin / "currency"
             out.report(UNKNOWN_TO_STRIPE, at=at, hint=_ELSEWHERE, currency=meter.price.currency)
-        elif expressible:
+            continue
+        if stripe_digits(meter.price.currency) == 3:
+            at = meter.price.origin and meter.price.origin / "currency"
+            hint = "look at the amount of one price in the dashboard before anybody is billed"
+            out.report(THOUSANDTHS, at=at, hint=hint, currency=meter.price.currency)
+        if expressible:
             _Amounts(meter, meter.price, out).check()
 
 
@@ -339,8 +356,9 @@ def _check_caps(meter: Meter, price: Price, out: Diagnostics) -> None:
         if alert_at(meter) is not None:
             out.report(ALERT_ONCE, at=place, hint=hint, meter=meter.name)
         else:
-            flat = price.model is PriceModel.FLAT
-            reason = "a flat price has no billing meter" if flat else "it is not a whole number above zero"
+            reason = f"it is not a whole number from 1 to {LARGEST}"
+            if price.model is PriceModel.FLAT:
+                reason = "a flat price has no billing meter"
             level = f"{caps.brim_at:f}"
             out.report(NO_ALERT, at=place, hint=hint, meter=meter.name, level=level, reason=reason)
     if caps.limit is not None:
@@ -380,12 +398,10 @@ def _foreign(price: Price) -> Iterator[tuple[str, Place | None, str]]:
     if price.included_units and price.tier_mode is TierMode.VOLUME and len(price.tiers) > 1:
         hint = 'leave them out, or write `tier_mode = "graduated"`'
         yield "included units beside volume tiers", at and at / "included_units", hint
-    if not _is_whole(price.included_units):
-        yield "a fraction of a unit as a bound", at and at / "included_units", "write a whole number"
+    yield from _foreign_number("a bound", price.included_units, at and at / "included_units")
     for tier in price.tiers:
-        if tier.up_to is not None and not _is_whole(tier.up_to):
-            hint = "write a whole number, or count in a smaller unit"
-            yield "a fraction of a unit as a bound", tier.origin and tier.origin / "up_to", hint
+        if tier.up_to is not None:
+            yield from _foreign_number("a bound", tier.up_to, tier.origin and tier.origin / "up_to")
 
 
 def _foreign_credits(price: Price) -> Iterator[tuple[str, Place | None, str]]:
@@ -404,9 +420,7 @@ def _foreign_credits(price: Price) -> Iterator[tuple[str, Place | None, str]]:
 def _foreign_packages(price: Price) -> Iterator[tuple[str, Place | None, str]]:
     at = price.origin
     assert price.package_size is not None
-    if not _is_whole(price.package_size):
-        hint = "write a whole number, or count in a smaller unit"
-        yield "a fraction of a unit as a package", at and at / "package_size", hint
+    yield from _foreign_number("a package", price.package_size, at and at / "package_size")
     if len(price.tiers) > 1 or any(tier.flat_amount for tier in price.tiers):
         hint = "write one `unit_amount`, or leave out `package_size`"
         yield "packages beside tiers", at and at / "package_size", hint
@@ -471,15 +485,20 @@ class _Amounts:
             self.out.report(TOO_FINE, at=place, hint=hint, amount=minor, currency=currency, count=count)
         else:
             self.multiple("unit_amount", amount, at)
+            self.payable("unit_amount", amount, at)
 
     def fee(self, key: str, amount: Decimal, at: Place | None) -> None:
-        currency = self.price.currency
-        amount = billed(amount, currency)
+        amount = billed(amount, self.price.currency)
         self.multiple(key, amount, at)
+        self.payable(key, amount, at)
+
+    def payable(self, key: str, amount: Decimal, at: Place | None) -> None:
+        """Reports an amount that alone is more than one payment can be."""
+        currency = self.price.currency
         most = _PAYMENT_DIGITS.get(currency, _MANY_PAYMENT_DIGITS)
         minor = minor_units(amount, currency)
         if len(minor.partition(".")[0]) > most:
-            place, hint = at and at / key, "have the invoice paid in several payments, or write a smaller fee"
+            place, hint = at and at / key, "have the invoice paid in several payments, or write a smaller amount"
             self.out.report(LARGE, at=place, hint=hint, key=key, amount=minor, currency=currency, most=most)
 
     def multiple(self, key: str, amount: Decimal, at: Place | None) -> None:
@@ -500,5 +519,9 @@ class _Amounts:
         return counted or self.meter.precision == 0 or self.price.package_size is not None
 
 
-def _is_whole(number: Decimal) -> bool:
-    return number == number.to_integral_value()
+def _foreign_number(what: str, number: Decimal, at: Place | None) -> Iterator[tuple[str, Place | None, str]]:
+    """A number of units that is none for Stripe, which takes whole ones alone."""
+    if number != number.to_integral_value():
+        yield f"a fraction of a unit as {what}", at, "write a whole number, or count in a smaller unit"
+    elif number > LARGEST:
+        yield f"{what} of more than {LARGEST} units", at, "write a smaller number, or count in a larger unit"

@@ -2,7 +2,8 @@
 
 What Stripe makes of the rows is the quantity that meterspec bills, to the last decimal. Where Stripe adds up, the rows
 add up to it: a value that is no decimal of the meter's precision is what an event, or a day, adds to the rounded total
-of the period so far. Where the last value counts, a row is the quantity of a period up to the as-of instant.
+of the period so far. Where the last value counts, a row is the quantity of a period up to the as-of instant, and no two
+rows of a customer have one timestamp: which of them would count is written nowhere.
 
 A row that Stripe would not take, or would put into another period, stays in the view and says why: `reject_reason`.
 The limits are those of Stripe's reference of meter events, and the digits those of its change log of 2026-04-22.
@@ -46,9 +47,15 @@ SENT = "stripe_sent"
 _SECOND = 1_000_000
 _OLDEST = 35 * DAY
 _DIGITS = 15
+_HOUR = 3600 * _SECOND
+_SLOWER = 73
+"""How much slower timestamps run than as-of instants, from an hour before the end of a period on: so the instants of
+three days after it have theirs within it. That is the longest that an invoice can be kept open
+(https://docs.stripe.com/billing/subscriptions/usage-based/configure-grace-period)."""
 _TIME, _ID, _RANK, _LAST = "meterspec_time", "meterspec_id", "meterspec_family", "meterspec_last"
 _START, _END, _DAY = "meterspec_start", "meterspec_end", "meterspec_day"
 _RUNNING, _VALUE, _SIZE, _ONES, _REST = (f"meterspec_{name}" for name in ("running", "value", "size", "ones", "rest"))
+_SLOW, _TOLD = "meterspec_slow", "meterspec_told"
 _WHO, _KEY, _DECIMALS = "meterspec_who", "meterspec_key", "meterspec_decimals"
 _KNOWN, _AT_STRIPE, _OTHER = "meterspec_known", "meterspec_at_stripe", "meterspec_other"
 _SHARED = "meterspec_shared"
@@ -220,13 +227,26 @@ class _Running(_Rows):
             keys = [_START, _END, _WHO]
             added = exp.select(*map(b.column, keys), b.named(dialect.total(b.column(_VALUE), WIDE), _VALUE))
             source = self._stage("customers", added.from_(b.table(source)).group_by(*map(b.column, keys)))
-        begun = self._before_as_of(source, newest=True, at=_START)
-        end = dialect.least([b.column(_END), b.column(_LAST)])
-        timed = self._more("timed", begun, b.named(self.calendar.plus(end, -1), _TIME))
-        key = self._key("period", [_START, _LAST, _VALUE])
+        timed = self._timed(self._before_as_of(source, newest=True, at=_START))
+        key = self._key("period", [_START, _TOLD])
         negative = b.binary(exp.LT, b.column(_VALUE), dialect.wide_constant(0))
         off = (self._off(b.column(_START), _SECOND), "period not at a full second")
         return self._sent(timed, meter, key, [(negative, "a negative quantity"), off])
+
+    def _timed(self, source: str) -> str:
+        """A stage with the time of each row, and the second of it, which tells the row from all others of the period.
+
+        It is within the period, and the later the as-of instant, the later it is: for instants that are a second apart,
+        or 73 from the last hour of the period on.
+        """
+        calendar, dialect = self.calendar, self.dialect
+        slow = dialect.greatest([b.column(_START), calendar.plus(b.column(_END), -_HOUR)])
+        slowed = self._more("slowed", source, b.named(slow, _SLOW))
+        beyond = dialect.greatest([b.binary(exp.Sub, b.column(_LAST), b.column(_SLOW)), b.number(0)])
+        ahead = b.add(b.column(_SLOW), calendar.div(beyond, _SLOWER))
+        before = calendar.plus(dialect.least([b.column(_LAST), ahead, b.column(_END)]), -1)
+        timed = self._more("timed", slowed, b.named(dialect.greatest([b.column(_START), before]), _TIME))
+        return self._more("told", timed, b.named(calendar.div(b.column(_TIME), _SECOND), _TOLD))
 
 
 class _Added(Scanner, _Rows):
