@@ -89,7 +89,7 @@ MAY_IMPORT = {
     "starter": {"diagnostics", "artifacts", "templates"},
     "render": {"source", "diagnostics"},
     "catalogue": {"diagnostics", "ir", "backends"},
-    "formats": {"source", "diagnostics", "render", "catalogue", "fixing"},
+    "formats": {"source", "diagnostics", "project", "render", "catalogue", "fixing"},
     "commands": {
         *("attestation", "evidence", "verifying"),
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),

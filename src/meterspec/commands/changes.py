@@ -18,6 +18,7 @@ from meterspec.commands.shared import (
     instant_argument,
     palette_of,
     program_of,
+    repository,
     stop_on_errors,
     window_argument,
     write_diagnostics,
@@ -244,7 +245,7 @@ def _write(comparison: Comparison, format: str | None, output: str | None) -> No
         case "github":
             from meterspec.reports.github import as_github  # noqa: PLC0415
 
-            text = as_github(comparison, Path.cwd())
+            text = as_github(comparison, repository())
         case "html":
             from meterspec.reports.page import as_page  # noqa: PLC0415
 

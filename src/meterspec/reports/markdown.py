@@ -75,9 +75,7 @@ class _Page:
             self.text += f"\n{part}"
         else:
             self._full = True
-            self.text += (
-                "\n<sub>There is more than a comment holds: <code>meterspec diff</code> prints all of it.</sub>\n"
-            )
+            self.text += f"\n{_CUT}\n"
 
 
 def _changes(changes: Sequence[Reported]) -> list[str]:
