@@ -14,7 +14,7 @@ import pytest
 
 from meterspec import money
 from meterspec.diagnostics import Diagnostics, Failure
-from meterspec.diff import diff, renamed
+from meterspec.diff import diff, renamed, renamed_dimensions
 from meterspec.events import Anchor
 from meterspec.events import find as find_files
 from meterspec.invoicing import invoice
@@ -130,7 +130,8 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def compared(before: str, after: str, arguments: list[str], **options: object) -> Money:
     out = Diagnostics()
     old, new = program(before), program(after)
-    found = compare(old, new, arguments, out, renamed=renamed(diff(old, new)), **options)  # type: ignore[arg-type]
+    names = {"renamed": renamed(diff(old, new)), "dimensions": renamed_dimensions(old, new)}
+    found = compare(old, new, arguments, out, **names, **options)  # type: ignore[arg-type]
     assert not out.has_errors, [diagnostic.message for diagnostic in out]
     return found
 
@@ -282,6 +283,37 @@ def test_renames_are_followed(events: list[str]) -> None:
     assert all(one.difference == 0 for one in found.invoices)
     assert {rows.family for rows in found.rows} == {"api.call", "work.run"}
     assert all(rows.before is not None and rows.after is not None for rows in found.rows)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("region", "area", [("MD144", "api.call")]),
+        ("customer_id", "account_id", [("MD112", "api.call"), ("MD112", "job.run")]),
+    ],
+)
+def test_a_field_with_another_name_is_the_same_dimension(
+    old: str, new: str, changes: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    """A ratio is split by it as well. Only what differs under the two names is a difference."""
+    before = SPEC.replace("[[families]]", '[[families]]\ncustomer_field = "customer_id"')
+    after = before.replace(old, new)
+    assert [(one.code, one.subject) for one in diff(program(before), program(after))] == changes
+    path = tmp_path / "calls.jsonl"
+    rows = [
+        {"event_id": f"e{n}", "event_time": "2026-01-02T00:00:00Z", "status": "ok", "bytes": 5}
+        | {name: f"k{n % 3}" for name in ("customer_id", "account_id")}
+        | {name: "eu" for name in ("region", "area")}
+        for n in range(9)
+    ]
+    rows[0][new] = "other"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    found = {one.meter: one for one in compared(before, after, [f"api.call={path}"]).numbers}
+    calls = sorted((str(dict(one.group)[new]), one.before, one.after) for one in found["calls"].moved)
+    k0 = "eu" if old == "region" else "k0"
+    assert calls == [(k0, Decimal(3), Decimal(2)), ("other", None, Decimal(1))]
+    assert found["calls"].same == 2
+    assert found["failure-rate"].same == 3
 
 
 def test_a_family_that_is_new_has_events_of_its_own(events: list[str], tmp_path: Path) -> None:

@@ -207,12 +207,22 @@ def test_a_rollup_that_changed_is_to_be_filled_anew() -> None:
             'name = "egress"',
             {(Action.VIEWS, "egress"), (Action.READERS, "egress")},
         ),
+        (
+            "region",
+            "area",
+            {
+                *((action, "api.call") for action in (Action.PRODUCERS, Action.RAW_TABLE, Action.VIEWS, Action.STORE)),
+                *((Action.READERS, name) for name in ("api.call", "traffic")),
+                (Action.CYCLE, "calls"),
+                (Action.RESTATE, "traffic"),
+            },
+        ),
     ],
 )
 def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[tuple[Action, str]]) -> None:
     [spec] = collect([str(GATEWAY)])
     text = spec.data.decode()
-    assert text.count(old) == 1
+    assert text.count(old) == (2 if old == "region" else 1)
     before, after = program([spec]), program([SpecFile(spec.name, text.replace(old, new).encode())])
     todo = steps(before, after, diff(before, after))
     assert {(step.action, step.subject) for step in todo} == expected

@@ -186,6 +186,7 @@ def compare(
     out: Diagnostics,
     *,
     renamed: Mapping[str, str],
+    dimensions: Mapping[str, Mapping[str, str]],
     as_of: datetime | None = None,
     begins: tuple[datetime | None, datetime | None] = (None, None),
     cycles: Sequence[Cycle] | Anchor = (),
@@ -193,7 +194,8 @@ def compare(
 ) -> Money:
     """Computes and prices both programs on the files and stores that `--events` arguments name.
 
-    `renamed` has the new names of families and meters by their old ones. Reports what `run` and `invoice` report, and
+    `renamed` has the new names of families and meters by their old ones, `dimensions` those of fields that a meter is
+    split by, for each meter by its name before. Reports what `run` and `invoice` report, and
     raises `Failure` as they do, and with MS048.
     """
     pairs = _pairs(before, after, renamed)
@@ -225,7 +227,7 @@ def compare(
         return Money(
             as_of=first.as_of,
             invoices=_invoices(before, pairs, sides, results, (first, second), begins, out),
-            numbers=tuple(_numbers(pairs, sides, results, begins)),
+            numbers=tuple(_numbers(pairs, sides, results, begins, dimensions)),
             rows=_rows(first, second, alike, renamed),
             skipped=tuple(skipped),
         )
@@ -509,7 +511,11 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def _numbers(
-    pairs: Sequence[Pair], sides: _Sides, results: Mapping[tuple[bool, str], list[Result]], begins: Bounds
+    pairs: Sequence[Pair],
+    sides: _Sides,
+    results: Mapping[tuple[bool, str], list[Result]],
+    begins: Bounds,
+    dimensions: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Numbers]:
     """The numbers of every meter that is not priced before, or is not after."""
 
@@ -528,11 +534,14 @@ def _numbers(
             yield Numbers(meter=meter.name, unit=meter.unit, same=len(right), moved=())
             continue
         numbers: dict[tuple[Window, Group], list[Decimal | None]] = {}
-        # The order of dimensions is one of columns: the same values are the same group.
+        # The names and the order of dimensions are those of columns: the same values are the same group.
+        names = dimensions.get(old.name, {}) if old is not None else {}
         order = {name: number for number, (name, _) in enumerate(right[0].group if right else ())}
         for side, found in ((1, right), (0, left)):
             for result in found:
                 group = result.group
+                if side == 0 and names:
+                    group = tuple((names.get(name, name), value) for name, value in group)
                 if side == 0 and [name for name, _ in group] != [*order]:
                     group = tuple(sorted(group, key=lambda pair: order.get(pair[0], len(order))))
                 key = ((result.window_start, result.window_end), group)

@@ -198,7 +198,7 @@ def _day_argument(text: str | None) -> date | None:
 def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: Usage) -> Money:
     """Both specs on the same events; what was not computed is said on standard error."""
     from meterspec.commands.counting import cycles_argument  # noqa: PLC0415
-    from meterspec.diff import renamed  # noqa: PLC0415
+    from meterspec.diff import renamed, renamed_dimensions  # noqa: PLC0415
     from meterspec.events import OTHER_FAMILY  # noqa: PLC0415
     from meterspec.money import compare  # noqa: PLC0415
 
@@ -211,6 +211,7 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
             usage.events,
             out,
             renamed=renamed(verdicts),
+            dimensions=renamed_dimensions(before, after),
             as_of=instant_argument("--as-of", usage.as_of),
             begins=(start, end),
             cycles=cycles_argument(usage.cycles),

@@ -168,6 +168,11 @@ def _of_family(readers: _Readers, verdict: Verdict) -> _Asked:
                 yield Action.PRODUCERS, name, message
             yield views
             yield Action.STORE, name, ""
+            if owner is Family or field == "name":  # columns have another name
+                yield Action.READERS, name, message
+                for meter in readers().get(name, ()):
+                    if change.after in meter.group_by:
+                        yield Action.READERS, meter.name, message
             yield from _readers_of(readers, name)
         case owner, "unit", Kind.CHANGED if owner is Field:
             yield Action.PRODUCERS, name, message
