@@ -302,8 +302,8 @@ def test_a_field_with_another_name_is_the_same_dimension(
     path = tmp_path / "calls.jsonl"
     rows = [
         {"event_id": f"e{n}", "event_time": "2026-01-02T00:00:00Z", "status": "ok", "bytes": 5}
-        | {name: f"k{n % 3}" for name in ("customer_id", "account_id")}
-        | {name: "eu" for name in ("region", "area")}
+        | dict.fromkeys(("customer_id", "account_id"), f"k{n % 3}")
+        | dict.fromkeys(("region", "area"), "eu")
         for n in range(9)
     ]
     rows[0][new] = "other"

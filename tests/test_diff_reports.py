@@ -325,3 +325,37 @@ def test_approvals_beside_specs_in_a_folder_are_no_spec(folder: Path) -> None:
     done = meterspec("diff", "old.toml", "specs", "--fail-on", "breaking", "--today", "2026-05-01")
     assert (done.returncode, done.stderr) == (0, "")
     assert meterspec("validate", "specs").returncode == 0
+
+
+def test_a_project_of_several_folders_has_approvals_beside_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And beside the settings that name them; a file further up may be about another spec, and counts for none."""
+    family, meter = dearer().split("[[meters]]")
+    texts = {
+        "pyproject.toml": '[tool.meterspec]\npaths = ["families", "meters/calls.toml"]\n',
+        "families/calls.toml": family.replace("api.call", 'api.call"\ndescription = "A call.', 1),
+        "meters/calls.toml": f"[[meters]]{meter}",
+    }
+    project = folder / "project"
+    for name, text in texts.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, encoding="utf-8")
+    price, *words = APPROVED, "MD206", "MD104"
+    told = [
+        price.replace("MD301", code).replace("calls:billing.tiers[0].unit_amount", change)
+        for code, change in zip(words, ("calls:description", "api.call:description"), strict=True)
+    ]
+    told[0] = told[0].replace("0.45", "Calls.").replace("0.50", "All calls.")
+    told[1] = told[1].replace('before = "0.45"\n', "").replace("0.50", "A call.")
+    monkeypatch.chdir(project)
+    command = ["diff", "../old.toml", "--fail-on", "safe", "--today", "2026-05-01"]
+    (project / "meters" / "meterspec.approvals.toml").write_text(price, encoding="utf-8")
+    (project / "families" / "meterspec.approvals.toml").write_text(told[0], encoding="utf-8")
+    (folder / "meterspec.approvals.toml").write_text(told[1], encoding="utf-8")
+    done = meterspec(*command)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "1 safe, 2 approved"), done.stderr
+    (project / "meterspec.approvals.toml").write_text(told[1], encoding="utf-8")
+    assert meterspec(*command).returncode == 0
+    (project / "meterspec.approvals.toml").write_text(told[1].replace("until =", "till ="), encoding="utf-8")
+    done = meterspec(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "meterspec.approvals.toml:6" in done.stderr

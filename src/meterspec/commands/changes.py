@@ -157,32 +157,52 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
 def _approved(
     verdicts: Sequence[Verdict], path: str | None, today: str | None, head: Sequence[SpecFile], out: Diagnostics
 ) -> Sequence[Approval | None]:
-    """The approval of each change; the file beside the spec is read where none is named."""
-    from meterspec.approvals import NAME, apply, read  # noqa: PLC0415
+    """The approval of each change; the files beside the spec are read where none is named."""
+    from meterspec.approvals import apply, read  # noqa: PLC0415
+    from meterspec.baseline import head_date  # noqa: PLC0415
     from meterspec.project import UNREADABLE_FILE  # noqa: PLC0415
 
     day = _day_argument(today)
-    file = Path(head[0].name).parent / NAME if path is None else Path(path)
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError as error:
-        if path is not None:
-            raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror) from error
-        return [None] * len(verdicts)
-    except OSError as error:
-        raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror or error) from error
-    found = read(str(file), data, out)
+    found: list[Approval] = []
+    for file in _approval_files(head) if path is None else [Path(path)]:
+        try:
+            found += read(str(file), file.read_bytes(), out)
+        except FileNotFoundError as error:
+            if path is not None:
+                raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror) from error
+            continue
+        except OSError as error:
+            raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror or error) from error
+        if day is None:
+            day = head_date(str(file))
     if out.has_errors or not found:
         return [None] * len(verdicts)
     if day is None:
-        from meterspec.baseline import head_date  # noqa: PLC0415
-
-        day = head_date(str(file))
-    if day is None:
+        named = found[0].origin.source.name
         hint = "write `--today 2026-05-01`; inside of a repository it is the day of the commit that is checked out"
-        reason = f"the approvals of {file} hold until a day, and there is no commit to take today from"
+        reason = f"the approvals of {named} hold until a day, and there is no commit to take today from"
         raise Failure(MISSING_ARGUMENT, argument="--today", reason=reason, hint=hint)
     return apply(found, verdicts, day, out)
+
+
+def _approval_files(head: Sequence[SpecFile]) -> list[Path]:
+    """Where approvals can be: beside each file of a spec, and beside the `pyproject.toml` whose `paths` name it.
+
+    Not in the folders above: they may hold other specs, whose meters may have the same names.
+    """
+    from meterspec.approvals import NAME  # noqa: PLC0415
+
+    folders: dict[Path, Path] = {}
+    for file in head:
+        folder = Path(file.name).parent
+        around = [folder]
+        if file.settings is not None and file.settings.paths is not None:
+            top = Path(file.settings.name).parent
+            named = [(top / path).resolve() for path in file.settings.paths]
+            around += [top] if any(path in named for path in (folder.resolve(), Path(file.name).resolve())) else []
+        for one in around:
+            folders.setdefault(one.resolve(), one)
+    return [folder / NAME for folder in folders.values()]
 
 
 def _day_argument(text: str | None) -> date | None:

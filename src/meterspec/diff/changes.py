@@ -456,9 +456,9 @@ class _Finder:
             }
             if pairs or roles:
                 used, uses = _named(before, old.name), _named(after, new.name)
-                for known, given in ((found, pairs), (found_roles, roles)):
+                for into, given in ((found, pairs), (found_roles, roles)):
                     kept = {one: other for one, other in given.items() if one not in uses and other not in used}
-                    known |= {old.name: kept} if kept else {}
+                    into.update({old.name: kept} if kept else {})
         return found, found_roles
 
 
