@@ -25,6 +25,7 @@ from meterspec.commands.shared import (
 )
 from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.ir import Program
+from meterspec.pipeline import with_registries
 from meterspec.project import SpecFile, collect
 from meterspec.render import Palette, as_json, instant, order, printable
 
@@ -79,12 +80,13 @@ def diff(
     if not usage.events:
         _refuse_without_events(usage)
     called, before_files, after_files = _sides(paths, base)
-    if before_files is None or [file.data for file in before_files] == [file.data for file in after_files]:
+    if before_files is None or _read(before_files) == _read(after_files):
         after, _ = program_of(after_files)
         before = after if before_files is not None else Program()
     else:
         before, _ = program_of(before_files)
         after, _ = program_of(after_files)
+        before, after = with_registries((before, before_files), (after, after_files))
     verdicts = find_changes(before, after)
     out = Diagnostics()
     approved = _approved(verdicts, approvals, today, after_files, out)
@@ -115,6 +117,11 @@ def diff(
             "fill in\n"
         )
         raise Exit(FINDINGS)
+
+
+def _read(files: Sequence[SpecFile]) -> list[tuple[bytes, bytes | None]]:
+    """All that a program is made of."""
+    return [(file.data, file.organisation and file.organisation[1]) for file in files]
 
 
 def _refuse_without_events(usage: Usage) -> None:

@@ -26,15 +26,18 @@ from meterspec.ir import (
     Family,
     FamilySource,
     Field,
+    Leave,
     Lifetime,
     Meter,
     Price,
     Program,
     Rate,
     RatioSource,
+    Regime,
     Rolling,
     Source,
     Statement,
+    Term,
     Tier,
     Tumbling,
 )
@@ -69,6 +72,9 @@ _PART_OF = {
 }
 """Fields that follow another one: where that one differs too, its change speaks for both."""
 
+_NAMED_HERE = {(Program, "regimes"), (Program, "zones")}
+"""What stands for a name in a family or meter: that one side alone names it is said there."""
+
 _ROLES = ("event_id", "event_time", "customer", "ingest_time")
 
 _KEYS: dict[tuple[type, str], tuple[str, ...]] = {
@@ -91,6 +97,11 @@ _KEYS: dict[tuple[type, str], tuple[str, ...]] = {
     (Compliance, "statements"): (),
     (Field, "statements"): (),
     (Statement, "value"): (),
+    (Regime, "terms"): ("retention",),
+    (Term, "name"): ("evidence",),
+    (Term, "months"): ("min_months",),
+    (Leave, "name"): ("subject",),
+    (Leave, "months"): ("min_months",),
 }
 """The keys of a spec for the fields of the IR that are named otherwise."""
 
@@ -326,13 +337,14 @@ class _Finder:
             position = was_at.pop(key, None)
             step = Step(before, after, name, new[number], (position, number))
             if position is None:
-                yield (step,), None, new[number]
+                if (Program, name) not in _NAMED_HERE:
+                    yield (step,), None, new[number]
                 continue
             self._fields = self.followed_in(old[position])
             for route, was, now in self.objects(old[position], new[number]):
                 yield (step, *route), was, now
         self._fields = {}
-        for position in was_at.values():
+        for position in was_at.values() if (Program, name) not in _NAMED_HERE else ():
             yield (Step(before, after, name, old[position], (position, None)),), old[position], None
 
     def followed_in(self, subject: object) -> dict[str, str]:
@@ -374,6 +386,8 @@ class _Finder:
                 return frozenset(map(form, match))
             case Tier(up_to=bound):
                 return ("up to", bound)
+            case Leave(name=subject, rule=rule, regime=regime):
+                return (subject, rule, regime)
             case _:
                 return name or getattr(item, "name", None)
 
@@ -478,7 +492,7 @@ def _keys(step: Step, short: bool, position: int | None) -> Iterable[str | int]:
     name = getattr(step.item, "name", None)
     if isinstance(step.item, Statement):
         return (*keys, *step.item.name.split("."))
-    return (*keys, name if field == (Family, "fields") and name is not None else position)
+    return (*keys, name if field in {(Family, "fields"), (Regime, "terms")} and name is not None else position)
 
 
 def _is_short(subject: object) -> bool:
