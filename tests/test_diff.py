@@ -766,7 +766,7 @@ OTHER_OVERLOAD = {
 
 
 def names_of_the_registry(program: ir.Program) -> list[str]:
-    return [entry.name for entry in (*program.regimes, *program.zones)]
+    return [*(regime.name for regime in program.regimes), *(zone.name for zone in program.zones)]
 
 
 EDITS = [

@@ -191,11 +191,9 @@ def _bound_by(change: Change) -> str:
         return ""
     program, name = change.new(Program), change.subject
     assert program is not None
-    said = [
-        subject.name
-        for subject in (*program.families, *program.meters)
-        if name in (*subject.compliance.regulatory_regimes, *subject.compliance.jurisdiction)
-    ]
+    bound = [(family.name, family.compliance) for family in program.families]
+    bound += [(meter.name, meter.compliance) for meter in program.meters]
+    said = [one for one, own in bound if name in (*own.regulatory_regimes, *own.jurisdiction)]
     shown = [f"`{one}`" for one in said[:_MOST]] + ([f"{len(said) - _MOST} more"] if len(said) > _MOST else [])
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
 

@@ -14,10 +14,11 @@ __all__ = ["registered"]
 
 def registered(program: ir.Program, registry: Registry) -> ir.Program:
     """The program with its `regimes`, `zones` and `leaves`; names that the registry lacks are left out."""
-    bound = [subject.compliance for subject in (*program.families, *program.meters)]
+    bound = [*(family.compliance for family in program.families), *(meter.compliance for meter in program.meters)]
     regimes = {name for compliance in bound for name in compliance.regulatory_regimes}
     zones = {name for compliance in bound for name in compliance.jurisdiction}
-    subjects = {subject.name for subject in (*program.families, *program.meters, *program.sinks)}
+    subjects = {family.name for family in program.families} | {meter.name for meter in program.meters}
+    subjects |= {sink.name for sink in program.sinks}
     return replace(
         program,
         regimes=tuple(_regimes(registry, sorted(regimes))),
