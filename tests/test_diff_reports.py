@@ -92,6 +92,46 @@ def test_a_comment_is_never_longer_than_github_takes(folder: Path) -> None:
     assert done.stdout.count("<details>") == done.stdout.count("</details>")
 
 
+def test_a_comment_about_thousands_of_customers_says_how_many_it_leaves_out(folder: Path) -> None:
+    """Their names are as long and as full of markup as they like."""
+    names = [f"{number} {'|*é😀' * 60}" for number in range(2000)]
+    meters = "".join(
+        f'[[meters]]\nname = "m{number}"\nsource = {{ kind = "family", family = "api.call" }}\n'
+        'aggregate = { fn = "COUNT", group_by = ["customer_id"] }\n'
+        for number in range(5)
+    )
+    (folder / "old.toml").write_text(SPEC + meters, encoding="utf-8")
+    changed = dearer() + meters.replace("aggregate", "filter = \"status != 'ok'\"\naggregate")
+    done = diff(folder, changed, "--events", events_of(folder, *names), "--format", "markdown")
+    assert len(done.stdout) <= MOST
+    assert "2000 customers pay more" in done.stdout
+    _, _, invoices = done.stdout.partition("Invoices in EUR")
+    invoices, _, _ = invoices.partition("</details>")
+    [left_out] = re.findall(r"and (\d+) more", invoices)
+    assert 0 < len(re.findall(r"\n\| \d+ &#124;", invoices)) == 2000 - int(left_out)
+    assert "There is more than a comment holds" in done.stdout
+    assert done.stdout.count("<details>") == done.stdout.count("</details>")
+
+
+def test_a_comment_lists_no_more_families_than_it_can_hold(folder: Path) -> None:
+    def families(most: int) -> str:
+        return "".join(
+            f'[[families]]\nname = "{"f" * 80}{n}"\nschema.size = {{ type = "integer", max = {most} }}\n'
+            f'[[meters]]\nname = "m{n}"\nsource = {{ kind = "family", family = "{"f" * 80}{n}" }}\n'
+            'aggregate = { fn = "COUNT" }\n'
+            for n in range(60)
+        )
+
+    event = '{"event_id": "e", "event_time": "2026-01-02T00:00:00Z", "customer_id": "c", "size": 7}\n'
+    (folder / "events.jsonl").write_text(event, encoding="utf-8")
+    (folder / "old.toml").write_text(families(9), encoding="utf-8")
+    events = [word for n in range(60) for word in ("--events", f"{'f' * 80}{n}=events.jsonl")]
+    done = diff(folder, families(5), *events, "--format", "markdown")
+    assert done.stdout.count("are rejected, were 0") == 50, done.stderr
+    assert "\nand 10 more\n" in done.stdout
+    assert len(done.stdout) <= MOST
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_a_spec_says_is_text_in_a_comment(text: str, folder: Path) -> None:
     literal = json.dumps(json.loads(f'"{text}"')).replace("'", "\\u0027")
