@@ -243,7 +243,11 @@ def test_a_rollup_that_changed_is_to_be_filled_anew() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("unit_amount = 0.45", "unit_amount = 0.50", {(Action.NEW_PRICE, "calls"), (Action.CYCLE, "calls")}),
+        (
+            "unit_amount = 0.45",
+            "unit_amount = 0.50",
+            {(Action.VIEWS, "calls"), (Action.NEW_PRICE, "calls"), (Action.CYCLE, "calls")},
+        ),
         ('filter = "status < 500"', 'filter = "status < 400"', {(Action.VIEWS, "calls"), (Action.CYCLE, "calls")}),
         ('unit = "GB"', 'unit = "GB"\nprecision = 3', {(Action.VIEWS, "traffic"), (Action.RESTATE, "traffic")}),
         (
@@ -317,6 +321,17 @@ def test_steps_are_found_in_one_look_at_the_meters(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Program, "families_of", counted)
     assert sum(step.action is Action.RESTATE for step in steps(before, after, verdicts)) == count
     assert looks == count
+
+
+@pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)
+def test_where_views_move_for_a_change_the_steps_say_so(folder: Path) -> None:
+    """Whoever ships by what the comment says has the invoices of the new price, too."""
+    before, after = side(folder, "before"), side(folder, "after")
+    old, new = program(before), program(after)
+    verdicts = diff(old, new)
+    moved = move(views(compiled(before), "duckdb"), views(compiled(after), "duckdb"))
+    if verdicts and moved.replace:
+        assert Action.VIEWS in {step.action for step in steps(old, new, verdicts)}
 
 
 def test_every_edit_of_a_leaf_has_its_steps() -> None:

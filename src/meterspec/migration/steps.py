@@ -209,6 +209,7 @@ def _of_meter(verdict: Verdict) -> _Asked:
         case (_, "meters", Kind.REMOVED):
             yield Action.READERS, name, "its view is gone"
             if billed:
+                yield Action.VIEWS, name, ""
                 yield Action.RETIRE_PRICE, name, ""
         case owner, "name" | "sql_name", _ if owner is Meter:
             yield Action.VIEWS, name, ""
@@ -223,10 +224,13 @@ def _of_meter(verdict: Verdict) -> _Asked:
             if billed and field == "function":
                 yield Action.NEW_METER, name, ""
         case owner, "price", Kind.REMOVED if owner is Meter:
+            yield Action.VIEWS, name, ""  # those of the invoices
             yield Action.RETIRE_PRICE, name, ""
         case owner, "price", _ if owner is Meter:
+            yield Action.VIEWS, name, ""
             yield Action.NEW_METER, name, ""
         case owner, _, _ if owner in _PRICED:
+            yield Action.VIEWS, name, ""
             yield Action.NEW_PRICE, name, ""
             yield Action.CYCLE, name, ""
         case owner, "unit" | "description", _ if owner is Meter and billed:
