@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -326,6 +327,28 @@ def test_artefacts_remember_the_organisation(bound: Path) -> None:
     plan = json.loads((bound / "next" / "migration" / "plan.json").read_text(encoding="utf-8"))
     assert [change["code"] for change in plan["changes"]] == ["MD555"]
     assert [(step["action"], step["subject"]) for step in plan["steps"]] == [("obligations", "house")]
+
+
+def test_artefacts_of_another_version_of_the_registry_say_so(bound: Path) -> None:
+    """What they were judged by is recorded as digests alone, so it cannot be compared."""
+    assert meterspec("compile", "specs", "--out", "build").returncode == 0
+    quiet = meterspec("diff", "--against-artefacts", "build", "specs")
+    assert "registry of another version" not in quiet.stderr
+    manifest = json.loads((bound / "build" / "compliance" / "manifest.json").read_text(encoding="utf-8"))
+    manifest["compiler"]["registry"]["files"]["zones.toml"] = "0" * 64
+    text = json.dumps(manifest)
+    (bound / "build" / "compliance" / "manifest.json").write_text(text, encoding="utf-8")
+    listing = json.loads((bound / "build" / "manifest.json").read_text(encoding="utf-8"))
+    for file in listing["files"]:
+        if file["path"] == "compliance/manifest.json":
+            file["sha256"] = sha256(text.encode()).hexdigest()
+    (bound / "build" / "manifest.json").write_text(json.dumps(listing), encoding="utf-8")
+    done = meterspec("diff", "--against-artefacts", "build", "specs")
+    assert (done.returncode, "registry of another version" in done.stderr, "zones.toml" in done.stderr) == (
+        0,
+        True,
+        True,
+    )
 
 
 def test_a_broken_file_of_the_organisation_is_no_file_without_changes(bound: Path) -> None:

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "diff": {"source", "cel", "ir"},
     "project": {"diagnostics"},
-    "baseline": {"diagnostics", "project"},
+    "baseline": {"diagnostics", "regimes", "project"},
     "lint": {"source", "diagnostics", "spec", "catalogue"},
     "pipeline": {
         *("source", "diagnostics", "spec", "regimes", "assessment", "check", "ir", "backends", "project", "lint"),

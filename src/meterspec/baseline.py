@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from meterspec.diagnostics import Failure, Rule, did_you_mean
 from meterspec.project import NO_SPEC, NO_SUCH_FILE, SpecFile, collect, is_spec, organisation_of
 
-__all__ = ["Commit", "at_revision", "commit_of", "deployed", "head_date"]
+__all__ = ["Commit", "at_revision", "commit_of", "deployed", "head_date", "other_registry"]
 
 NO_GIT = Rule(
     code="MS040",
@@ -283,6 +283,22 @@ def deployed(folder: Path) -> list[SpecFile]:
     if [sha256(data).hexdigest() for _, data in files] != inputs:
         raise unusable("its sources are not the files that the manifest names as inputs")
     return [SpecFile(f"{folder}:{name}", data, None, organisation) for name, data in files]
+
+
+def other_registry(folder: Path) -> list[str]:
+    """The files of the package's registry that artefacts were judged by in another version; to be asked of a folder
+    that `deployed` found whole."""
+    import json  # noqa: PLC0415 - not for `validate`
+
+    from meterspec.regimes import digests  # noqa: PLC0415
+
+    try:
+        manifest = json.loads((folder / "compliance" / "manifest.json").read_bytes())
+    except FileNotFoundError:
+        return []
+    was = manifest["compiler"]["registry"]["files"]
+    is_now = digests([Path(name).stem for name in was])
+    return sorted(name for name in was if is_now.get(name) != was[name])
 
 
 def _folder(path: str | None) -> Path:

@@ -148,11 +148,17 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
     if base.exact:
         raise Failure(BAD_ARGUMENT, argument="--exact", value="true", reason=" without `--against`")
     if base.artefacts is not None:
-        from meterspec.baseline import deployed  # noqa: PLC0415
+        from meterspec.baseline import deployed, other_registry  # noqa: PLC0415
 
         if len(paths) > 1:
             raise Failure(BAD_ARGUMENT, argument="BASE", value=paths[0], reason=" beside `--against-artefacts`")
-        return base.artefacts, deployed(Path(base.artefacts)), collect(paths)
+        files = deployed(Path(base.artefacts))
+        if others := other_registry(Path(base.artefacts)):
+            sys.stderr.write(
+                f"{printable(base.artefacts)} was judged by a registry of another version, and both sides are compared "
+                f"by that of this one: {printable(', '.join(others))}\n"
+            )
+        return base.artefacts, files, collect(paths)
     if [*paths] == ["-", "-"]:
         raise Failure(BAD_ARGUMENT, argument="HEAD", value="-", reason=": standard input is read once, for BASE")
     if not paths:
