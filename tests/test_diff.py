@@ -525,6 +525,25 @@ def test_another_role_speaks_for_the_fields_that_follow_it() -> None:
     assert verdict.code == "MD110"
 
 
+def test_what_is_said_of_the_field_that_a_role_goes_to_is_compared() -> None:
+    """Else a customer that was personal data no longer would be, in silence."""
+
+    def renamed_to(name: str, **said: Any) -> ir.Program:
+        fields = tuple(replace(f, name=name, **said) if f.name == "customer_id" else f for f in CALLS.fields)
+        follow = tuple(name if one == "customer_id" else one for one in TRAFFIC.group_by)
+        return replace(
+            with_family(customer=name, fields=fields), meters=(replace(TRAFFIC, group_by=follow), *SAMPLE.meters[1:])
+        )
+
+    assert [v.code for v in diff(SAMPLE, renamed_to("account_id"))] == ["MD112"]
+    withdrawn = renamed_to("account_id", personal=None)
+    assert [(v.code, v.path) for v in diff(SAMPLE, withdrawn)] == [
+        ("MD112", "customer_field"),
+        ("MD512", "schema.account_id.personal"),
+    ]
+    assert_mirror(SAMPLE, withdrawn)
+
+
 # Renames ---------------------------------------------------------------------------------------------------------
 
 

@@ -290,6 +290,17 @@ def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[
     assert [step.action for step in todo] == sorted((step.action for step in todo), key=list(Action).index)
 
 
+def test_a_role_that_another_field_has_needs_its_column() -> None:
+    [spec] = collect([str(GATEWAY)])
+    text = spec.data.decode().replace("customer_id", "account_id")
+    text = text.replace('name = "api.call"\n', 'name = "api.call"\ncustomer_field = "account_id"\n', 1)
+    before, after = program([spec]), program([SpecFile(spec.name, text.encode())])
+    verdicts = diff(before, after)
+    assert [verdict.code for verdict in verdicts] == ["MD112"]
+    asked = {(step.action, step.subject) for step in steps(before, after, verdicts)}
+    assert {(Action.RAW_TABLE, "api.call"), (Action.READERS, "calls"), (Action.READERS, "traffic")} <= asked
+
+
 def test_a_meter_with_another_name_is_restated_as_any_other() -> None:
     [spec] = collect([str(GATEWAY)])
     text = spec.data.decode().replace('name = "traffic"', 'name = "egress"').replace("10_000_000_000", "5_000_000_000")

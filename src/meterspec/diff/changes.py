@@ -320,6 +320,12 @@ class _Finder:
         for number, key in enumerate(old_keys):
             if key not in now_at and ("before", key) not in follow:
                 yield (Step(before, after, name, old[number], (number, None)),), old[number], None
+        for one, other in _heirs(before, after):
+            if one in was_at and other in now_at and one not in now_at and other not in was_at:
+                step = Step(before, after, name, new[now_at[other]], (was_at[one], now_at[other]))
+                for route, was, now in self.objects(old[was_at[one]], new[now_at[other]]):
+                    if route[0].field != "name":  # the change of the role says it
+                        yield (step, *route), was, now
         if (type(before), name) not in UNORDERED:
             fixed = _role_names(before) | _role_names(after)  # roles come first whatever the spec's order is
             left = [key for key in old_keys if key in now_at and key not in fixed]
@@ -534,6 +540,15 @@ def _with_names(expr: Expr, names: Mapping[str, str]) -> Expr:
 
 def _role_names(owner: object) -> set[Hashable]:
     return {getattr(owner, role) for role in _ROLES} if isinstance(owner, Family) else set()
+
+
+def _heirs(before: object, after: object) -> Iterator[tuple[str, str]]:
+    """The fields that a role goes from and to; what else is said of them is compared."""
+    if isinstance(before, Family) and isinstance(after, Family):
+        for role in _ROLES:
+            old, new = getattr(before, role), getattr(after, role)
+            if old is not None and new is not None and old != new:
+                yield old, new
 
 
 def _followers(before: Family, after: Family) -> set[tuple[str, Hashable]]:

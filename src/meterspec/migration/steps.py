@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from meterspec.diff import Area, Kind, Verdict, renamed
+from meterspec.diff import Area, Change, Kind, Verdict, renamed
 from meterspec.ir import (
     Aggregate,
     Credits,
@@ -162,7 +162,7 @@ def _of_family(readers: _Readers, verdict: Verdict) -> _Asked:
             yield Action.STORE, name, ""
             yield from _readers_of(readers, name)
         case owner, field, _ if field in _READING.get(owner, ()):
-            if owner is Field and field in {"name", "type", "precision", "scale"}:
+            if _is_column(change):
                 yield Action.RAW_TABLE, name, message
             if verdict.impact == "breaking":
                 yield Action.PRODUCERS, name, message
@@ -177,6 +177,14 @@ def _of_family(readers: _Readers, verdict: Verdict) -> _Asked:
         case owner, "unit", Kind.CHANGED if owner is Field:
             yield Action.PRODUCERS, name, message
             yield from _readers_of(readers, name)
+
+
+def _is_column(change: Change) -> bool:
+    """Whether the raw table has another column: one has another name or type, or a role goes to a field that is new."""
+    if change.owner is Field:
+        return change.field in {"name", "type", "precision", "scale"}
+    family = change.old(Family)
+    return family is not None and isinstance(change.after, str) and change.after not in [f.name for f in family.fields]
 
 
 def _readers_of(readers: _Readers, family: str) -> _Asked:
