@@ -337,6 +337,29 @@ aggregate = { fn = "COUNT" }
     assert compared(SPEC, SPEC + extra, events).skipped == ("mails",)
 
 
+def test_what_one_side_lacks_the_events_of_is_no_difference(events: list[str], tmp_path: Path) -> None:
+    """A meter that goes to a family whose events were not given would look as if nobody paid for it any more."""
+    hours = SPEC[SPEC.index('name = "job-hours"') : SPEC.index('[[meters]]\nname = "calls"')]
+    moved = SPEC.replace(hours, hours.replace('"job.run"', '"task.run"'))
+    moved += (
+        '[[families]]\nname = "task.run"\nschema.seconds = { type = "integer", required = true, max = 9, min = 0 }\n'
+    )
+    for before, after in ((SPEC, moved), (moved, SPEC)):
+        found = compared(before, after, events)
+        assert found.skipped == ("job-hours",)
+        assert {one.meter for invoice in found.invoices for one in invoice.meters} == {"traffic"}
+        assert all(one.difference == 0 for one in found.invoices)
+    (tmp_path / "old.toml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "new.toml").write_text(moved, encoding="utf-8")
+    command = ["diff", str(tmp_path / "old.toml"), str(tmp_path / "new.toml"), *with_events(events[:1])]
+    for form in ("text", "markdown", "html"):
+        done = meterspec(*command, "--format", form)
+        words = done.stdout.replace("<code>", "`").replace("</code>", "`")
+        assert "not computed, because no events of their families were given: " in words, done.stderr
+        assert "job-hours" in words
+        assert not [line for line in words.splitlines() if "number is the same" in line and "ever" in line.split()]
+
+
 def test_a_store_is_read_by_both_where_they_agree(events: list[str], tmp_path: Path) -> None:
     spec = program(SPEC)
     seal(find_files(spec, events), tmp_path / "sealed")

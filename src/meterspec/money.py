@@ -222,6 +222,7 @@ def compare(
     if out.has_errors:
         return _NOTHING
     results = _results(first, second)
+    pairs = [pair for pair in pairs if not sides.lacks_events(pair, first, second)]
     skipped = dict.fromkeys(sides.public(name) for done in (first, second) if done for name in done.skipped)
     with localcontext(_EXACT):
         return Money(
@@ -379,6 +380,15 @@ class _Sides:
         old, new = pair
         return old is not None and new is not None and self.before(old) == (False, new.name)
 
+    def lacks_events(self, pair: Pair, first: Run, second: Run | None) -> bool:
+        """Whether one side of a pair was not computed: what the other one gives is then no difference."""
+        old, new = pair
+        apart, name = (False, "") if old is None else self.before(old)
+        run_before = second if apart else first
+        return (new is not None and new.name in first.skipped) or (
+            run_before is not None and name in run_before.skipped
+        )
+
     @staticmethod
     def public(name: str) -> str:
         return name.removeprefix("before/")
@@ -454,8 +464,6 @@ def _invoices(
             apart, name = sides.before(one) if side == 0 else (False, one.name)
             done = runs[1] if apart else runs[0]
             assert done is not None
-            if name in done.skipped:
-                continue
             of = {called: given for (where, called), given in results.items() if where == apart}
             program = before if apart else sides.joint
             for period, amount in _amounts(program, replace(one, name=name), of, done.due.get(name, []), out):

@@ -12,10 +12,10 @@ from meterspec.markup import escaped
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
     amount,
-    changed_rows,
     customer_row,
     number_table,
     numbers_words,
+    remarks,
     signed,
     summary,
     total_words,
@@ -44,7 +44,7 @@ def as_markdown(comparison: Comparison) -> str:
     loud = [c for c in comparison.changes if c.impact is not Impact.SAFE and c.approval is None]
     quiet = [c for c in comparison.changes if c.impact is Impact.SAFE or c.approval is not None]
     page = _Page("\n".join(parts))
-    page.add(_listed([f"- {escaped(line)}" for line in changed_rows(comparison)]))
+    page.add(_listed([f"- {escaped(line)}" for line in remarks(comparison)]))
     page.add(_changes(loud))
     page.add(_folded("How to ship it", _steps(comparison)))
     for movement in moved:
