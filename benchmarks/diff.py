@@ -77,7 +77,7 @@ def program(text: str) -> Program:
 def by_diff(before: Program, after: Program, events: Sequence[str]) -> Amounts:
     """What differs, as the diff finds it."""
     out = Diagnostics()
-    money = compare(before, after, events, out, renamed=renamed(diff(before, after)))
+    money = compare(before, after, events, out, renamed=renamed(diff(before, after)), dimensions={})
     assert not out.has_errors
     found: Amounts = {(one.customer, one.start): one.difference for one in money.invoices if one.difference}
     for numbers in money.numbers:

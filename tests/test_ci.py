@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,36 @@ def test_the_inputs_of_the_action_are_arguments_and_never_code(
     assert not (project / "owned").exists()
 
 
+def test_a_clone_without_the_base_is_a_failure_that_says_so(project: Path) -> None:
+    """Not one without changes; and what a step before it reported is not reported again."""
+    assert compare(project).returncode == 0
+    assert (project.parent / "meterspec-diff.md").exists()
+    clone = project.parent / "shallow"
+    git("init", "--quiet", str(clone), cwd=project)
+    git("fetch", "--quiet", "--depth=1", project.as_uri(), "HEAD", cwd=clone)
+    git("checkout", "--quiet", "FETCH_HEAD", cwd=clone)
+    (clone.parent / "summary").unlink()
+    done = compare(clone)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "MS041" in done.stderr
+    assert "fetch-depth: 0" in done.stderr
+    assert "code=2\n" in (project.parent / "output").read_text(encoding="utf-8")
+    assert not list(project.parent.glob("meterspec-diff.*"))
+    assert not (project.parent / "summary").exists()
+
+
+def test_a_checkout_of_the_merge_says_what_the_branch_changed(project: Path) -> None:
+    """That is what a job has on a pull request; what others changed since the two parted is none of it."""
+    origin = project.parent / "origin"
+    commit(origin, {"other.meterspec.toml": '[[families]]\nname = "new.one"\n'})
+    git("fetch", "--quiet", cwd=project)
+    git("checkout", "--quiet", "--detach", "origin/main", cwd=project)
+    git("merge", "--quiet", "--no-edit", "main", cwd=project)
+    compare(project)
+    document = json.loads((project.parent / "meterspec-diff.json").read_text(encoding="utf-8"))
+    assert [change["code"] for change in document["changes"]] == ["MD301"]
+
+
 @pytest.mark.parametrize(
     ("known", "text", "expected"),
     [
@@ -138,13 +169,36 @@ def test_the_comment_is_kept_up_to_date(known: str, text: str, expected: str | N
     (project.parent / "meterspec-diff.md").write_text(text, encoding="utf-8")
     done = shell(project, STEPS["Comment"]["run"], KNOWN=known, NUMBER="7")
     assert done.returncode == 0, done.stderr
-    first, *others = calls(project)
+    who, first, *others = calls(project)
+    assert who == ["api", "user", "--jq", ".login"]
     assert first[:3] == ["api", "--paginate", "repos/acme/metering/issues/7/comments"]
     assert [call[call.index("--method") + 1] for call in others] == ([expected] if expected else [])
     if expected in {"PATCH", "POST"}:
         assert others[0][-1] == text
     if known and expected:
         assert "repos/acme/metering/issues/comments/17" in others[0]
+
+
+def test_the_comment_of_an_earlier_run_is_found_by_its_author_and_its_first_line(project: Path) -> None:
+    """A bot wrote it, or whoever the token is of; what others write is left alone."""
+    jq = shutil.which("jq")
+    if jq is None:
+        pytest.skip("jq is not installed")
+    (project.parent / "meterspec-diff.md").write_text("", encoding="utf-8")
+    shell(project, STEPS["Comment"]["run"], KNOWN="ana", NUMBER="7")
+    [listing] = [call for call in calls(project) if "--paginate" in call]
+    marked = "<!-- meterspec diff -->\nMD301"
+    comments = [
+        {"id": 1, "user": {"type": "User", "login": "eve"}, "body": marked},
+        {"id": 2, "user": {"type": "User", "login": "ana"}, "body": marked},
+        {"id": 3, "user": {"type": "Bot", "login": "github-actions[bot]"}, "body": marked},
+        {"id": 4, "user": {"type": "Bot", "login": "github-actions[bot]"}, "body": f"> {marked}"},
+    ]
+    query = listing[listing.index("--jq") + 1]
+    done = subprocess.run(
+        [jq, query], input=json.dumps(comments), capture_output=True, text=True, check=True, env={"LOGIN": "ana"}
+    )
+    assert done.stdout.split() == ["2", "3"]
 
 
 def test_a_fork_that_may_not_write_has_the_summary(project: Path) -> None:
@@ -168,7 +222,7 @@ def test_the_job_of_gitlab_writes_a_note_and_fails(token: str, known: str, expec
     job = GITLAB["meterspec-diff"]
     variables = {
         **{name: str(value) for name, value in job["variables"].items()},
-        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": git("rev-parse", "origin/main", cwd=project),
         "CI_API_V4_URL": "https://gitlab.example/api/v4",
         "CI_PROJECT_ID": "9",
         "CI_MERGE_REQUEST_IID": "7",
@@ -190,9 +244,23 @@ def test_the_job_of_gitlab_writes_a_note_and_fails(token: str, known: str, expec
 def test_an_equal_spec_lets_the_job_of_gitlab_pass(project: Path) -> None:
     (project / "meterspec.toml").write_text(SPEC, encoding="utf-8")
     job = GITLAB["meterspec-diff"]
-    variables = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", **job["variables"]}
+    variables = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": git("rev-parse", "origin/main", cwd=project), **job["variables"]}
     done = shell(project, "\n".join(job["script"]), **variables)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_job_of_gitlab_on_the_merged_result_compares_with_what_is_merged_into(project: Path) -> None:
+    parted = git("rev-parse", "origin/main", cwd=project)
+    commit(project.parent / "origin", {"other.meterspec.toml": '[[families]]\nname = "new.one"\n'})
+    git("fetch", "--quiet", cwd=project)
+    git("checkout", "--quiet", "--detach", "origin/main", cwd=project)
+    git("merge", "--quiet", "--no-edit", "main", cwd=project)
+    job = GITLAB["meterspec-diff"]
+    target = git("rev-parse", "origin/main", cwd=project)
+    bases = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": parted, "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": target}
+    shell(project, "\n".join(job["script"]), **{**job["variables"], **bases})
+    document = json.loads((project / "meterspec-diff.json").read_text(encoding="utf-8"))
+    assert [change["code"] for change in document["changes"]] == ["MD301"]
 
 
 # Hooks ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -26,7 +26,7 @@ from meterspec.cel.types import Type
 from meterspec.diagnostics import Diagnostics
 from meterspec.diff import RULES, UNKNOWN, Area, ChangeRule, Impact, Kind, Verdict, as_json, diff
 from meterspec.diff.changes import _HOLD_SCALARS
-from meterspec.pipeline import load
+from meterspec.pipeline import load, with_registries
 from meterspec.pricing import price_usage
 from meterspec.project import SpecFile, collect
 from meterspec.source import Place
@@ -165,6 +165,40 @@ SAMPLE = ir.Program(
     meters=(TRAFFIC, HITS, SHARE),
     sinks=(ir.Sink(name="stripe", region="IE", transfer="adequacy", receives=("hits", "traffic")),),
     statements=(ir.Statement(name="as_of", value="2026-06-30"),),
+    regimes=(
+        ir.Regime(
+            name="csrd",
+            title="CSRD",
+            legal_reference="Dir. 2022/2464",
+            applies_to=("billing", "reporting"),
+            requires=("event_log", "ghg_scope"),
+            hot_months=3,
+            terms=(
+                ir.Term(
+                    name="event_log",
+                    months=60,
+                    clock="period_end",
+                    covers="events",
+                    kinds=("billing", "reporting"),
+                    verified=True,
+                    reference="Art. 1",
+                ),
+            ),
+        ),
+    ),
+    zones=(ir.Zone(name="eu", members=("DE", "FR"), source="a treaty"),),
+    leaves=(
+        ir.Leave(
+            name="traffic",
+            rule="MS510",
+            regime="csrd",
+            approver="J. Doe",
+            legal_basis="AO 148",
+            approved_on=date(2026, 1, 10),
+            expires_on=date(2027, 1, 10),
+            months=72,
+        ),
+    ),
 )
 
 
@@ -491,6 +525,25 @@ def test_another_role_speaks_for_the_fields_that_follow_it() -> None:
     assert verdict.code == "MD110"
 
 
+def test_what_is_said_of_the_field_that_a_role_goes_to_is_compared() -> None:
+    """Else a customer that was personal data no longer would be, in silence."""
+
+    def renamed_to(name: str, **said: Any) -> ir.Program:
+        fields = tuple(replace(f, name=name, **said) if f.name == "customer_id" else f for f in CALLS.fields)
+        follow = tuple(name if one == "customer_id" else one for one in TRAFFIC.group_by)
+        return replace(
+            with_family(customer=name, fields=fields), meters=(replace(TRAFFIC, group_by=follow), *SAMPLE.meters[1:])
+        )
+
+    assert [v.code for v in diff(SAMPLE, renamed_to("account_id"))] == ["MD112"]
+    withdrawn = renamed_to("account_id", personal=None)
+    assert [(v.code, v.path) for v in diff(SAMPLE, withdrawn)] == [
+        ("MD112", "customer_field"),
+        ("MD512", "schema.account_id.personal"),
+    ]
+    assert_mirror(SAMPLE, withdrawn)
+
+
 # Renames ---------------------------------------------------------------------------------------------------------
 
 
@@ -680,6 +733,8 @@ def leaves(value: Any, hint: Any) -> Iterator[Any]:
             yield value + "x"
         case datetime():
             yield value + timedelta(seconds=1)
+        case date():
+            yield value + timedelta(days=1)
         case tuple():
             inner = typing.get_args(next(option for option in options if typing.get_origin(option) is tuple))
             for number, item in enumerate(value):
@@ -728,7 +783,16 @@ OTHER_OVERLOAD = {
     for one, other in (pair, pair[::-1])
 } | {"equals": "not_equals", "not_equals": "equals", "in_list": "equals"}
 
-EDITS = list(leaves(SAMPLE, ir.Program))
+
+def names_of_the_registry(program: ir.Program) -> list[str]:
+    return [*(regime.name for regime in program.regimes), *(zone.name for zone in program.zones)]
+
+
+EDITS = [
+    edit
+    for edit in leaves(SAMPLE, ir.Program)
+    if names_of_the_registry(edit) == names_of_the_registry(SAMPLE)  # another name is said where it is named
+]
 
 
 def test_the_sample_has_something_in_every_field() -> None:
@@ -851,6 +915,14 @@ NOT_JUDGED: dict[tuple[type, str], str] = {
     **{field: WHOLE for field in ir_fields() if field[0] in typing.get_args(ir.Window) + typing.get_args(ir.Source)},
     (ir.Statement, "name"): "statements are matched by it: another name is one gone and one new",
     (ir.Sink, "name"): "sinks are matched by it: another name is one gone and one new",
+    (ir.Program, "regimes"): "which ones are named is said of the families and meters that name them",
+    (ir.Program, "zones"): "which ones are named is said of the families and meters that name them",
+    (ir.Regime, "name"): "regimes are matched by it",
+    (ir.Zone, "name"): "zones are matched by it",
+    (ir.Term, "name"): "terms are matched by it: another name is one gone and one new",
+    (ir.Leave, "name"): "leaves are matched by it, the rule and the regime: another one is one gone and one new",
+    (ir.Leave, "rule"): "as its name",
+    (ir.Leave, "regime"): "as its name",
     (ir.Rate, "match"): "rates are matched by it: another match is a rate gone and a rate new",
     (ir.Family, "compliance"): PARTS,
     (ir.Meter, "compliance"): PARTS,
@@ -949,6 +1021,31 @@ def program(text: str) -> ir.Program:
     return checked([SpecFile("meterspec.toml", text.encode())])
 
 
+BOUND = """
+[[families]]
+name = "api.call"
+compliance.jurisdiction = ["house_zone"]
+[[meters]]
+name = "traffic"
+source = { kind = "family", family = "api.call" }
+aggregate = { fn = "COUNT" }
+compliance.regulatory_regimes = ["house_policy"]
+[compliance]
+as_of = 2026-06-30
+"""
+OWN = {
+    "house_policy": '[[regimes]]\nid = "house_policy"\ntitle = "T"\nlegal_reference = "R"\n',
+    "house_zone": '[[zones]]\nid = "house_zone"\nmembers = ["DE"]\n',
+}
+
+
+def under(lines: str) -> tuple[ir.Program, list[SpecFile]]:
+    """A spec that names a regime and a zone of the organisation, whose file has these lines."""
+    own = "\n".join([lines, *(entry for name, entry in OWN.items() if name not in lines)])
+    files = [SpecFile("meterspec.toml", BOUND.encode(), None, ("meterspec.regimes.toml", own.encode()))]
+    return checked(files), files
+
+
 def checked(files: list[SpecFile]) -> ir.Program:
     out = Diagnostics()
     found = load(files, out)
@@ -963,7 +1060,10 @@ def test_the_example_of_a_rule_is_judged_by_it(rule: ChangeRule) -> None:
         return
     assert rule.example is not None
     table, before, after = rule.example
-    old, new = program(spec(table, before, after)), program(spec(table, after, before))
+    if table == "registry":
+        old, new = with_registries(under(before), under(after))
+    else:
+        old, new = program(spec(table, before, after)), program(spec(table, after, before))
     assert rule.code in {verdict.code for verdict in diff(old, new)}
     assert {verdict.code for verdict in diff(new, old)} & {*(rule.mirror or (rule.code,))}
 

@@ -14,7 +14,7 @@ import pytest
 
 from meterspec import money
 from meterspec.diagnostics import Diagnostics, Failure
-from meterspec.diff import diff, renamed
+from meterspec.diff import diff, renamed, renamed_dimensions
 from meterspec.events import Anchor
 from meterspec.events import find as find_files
 from meterspec.invoicing import invoice
@@ -130,7 +130,8 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def compared(before: str, after: str, arguments: list[str], **options: object) -> Money:
     out = Diagnostics()
     old, new = program(before), program(after)
-    found = compare(old, new, arguments, out, renamed=renamed(diff(old, new)), **options)  # type: ignore[arg-type]
+    names = {"renamed": renamed(diff(old, new)), "dimensions": renamed_dimensions(old, new)}
+    found = compare(old, new, arguments, out, **names, **options)  # type: ignore[arg-type]
     assert not out.has_errors, [diagnostic.message for diagnostic in out]
     return found
 
@@ -284,6 +285,37 @@ def test_renames_are_followed(events: list[str]) -> None:
     assert all(rows.before is not None and rows.after is not None for rows in found.rows)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("region", "area", [("MD144", "api.call")]),
+        ("customer_id", "account_id", [("MD112", "api.call"), ("MD112", "job.run")]),
+    ],
+)
+def test_a_field_with_another_name_is_the_same_dimension(
+    old: str, new: str, changes: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    """A ratio is split by it as well. Only what differs under the two names is a difference."""
+    before = SPEC.replace("[[families]]", '[[families]]\ncustomer_field = "customer_id"')
+    after = before.replace(old, new)
+    assert [(one.code, one.subject) for one in diff(program(before), program(after))] == changes
+    path = tmp_path / "calls.jsonl"
+    rows = [
+        {"event_id": f"e{n}", "event_time": "2026-01-02T00:00:00Z", "status": "ok", "bytes": 5}
+        | dict.fromkeys(("customer_id", "account_id"), f"k{n % 3}")
+        | dict.fromkeys(("region", "area"), "eu")
+        for n in range(9)
+    ]
+    rows[0][new] = "other"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    found = {one.meter: one for one in compared(before, after, [f"api.call={path}"]).numbers}
+    calls = sorted((str(dict(one.group)[new]), one.before, one.after) for one in found["calls"].moved)
+    k0 = "eu" if old == "region" else "k0"
+    assert calls == [(k0, Decimal(3), Decimal(2)), ("other", None, Decimal(1))]
+    assert found["calls"].same == 2
+    assert found["failure-rate"].same == 3
+
+
 def test_a_family_that_is_new_has_events_of_its_own(events: list[str], tmp_path: Path) -> None:
     extra = """
 [[families]]
@@ -303,6 +335,29 @@ aggregate = { fn = "COUNT" }
     [gone] = [one for one in compared(SPEC + extra, SPEC, arguments).numbers if one.moved]
     assert (gone.meter, gone.moved[0].before, gone.moved[0].after) == ("mails", Decimal(1), None)
     assert compared(SPEC, SPEC + extra, events).skipped == ("mails",)
+
+
+def test_what_one_side_lacks_the_events_of_is_no_difference(events: list[str], tmp_path: Path) -> None:
+    """A meter that goes to a family whose events were not given would look as if nobody paid for it any more."""
+    hours = SPEC[SPEC.index('name = "job-hours"') : SPEC.index('[[meters]]\nname = "calls"')]
+    moved = SPEC.replace(hours, hours.replace('"job.run"', '"task.run"'))
+    moved += (
+        '[[families]]\nname = "task.run"\nschema.seconds = { type = "integer", required = true, max = 9, min = 0 }\n'
+    )
+    for before, after in ((SPEC, moved), (moved, SPEC)):
+        found = compared(before, after, events)
+        assert found.skipped == ("job-hours",)
+        assert {one.meter for invoice in found.invoices for one in invoice.meters} == {"traffic"}
+        assert all(one.difference == 0 for one in found.invoices)
+    (tmp_path / "old.toml").write_text(SPEC, encoding="utf-8")
+    (tmp_path / "new.toml").write_text(moved, encoding="utf-8")
+    command = ["diff", str(tmp_path / "old.toml"), str(tmp_path / "new.toml"), *with_events(events[:1])]
+    for form in ("text", "markdown", "html"):
+        done = meterspec(*command, "--format", form)
+        words = done.stdout.replace("<code>", "`").replace("</code>", "`")
+        assert "not computed, because no events of their families were given: " in words, done.stderr
+        assert "job-hours" in words
+        assert not [line for line in words.splitlines() if "number is the same" in line and "ever" in line.split()]
 
 
 def test_a_store_is_read_by_both_where_they_agree(events: list[str], tmp_path: Path) -> None:

@@ -92,6 +92,46 @@ def test_a_comment_is_never_longer_than_github_takes(folder: Path) -> None:
     assert done.stdout.count("<details>") == done.stdout.count("</details>")
 
 
+def test_a_comment_about_thousands_of_customers_says_how_many_it_leaves_out(folder: Path) -> None:
+    """Their names are as long and as full of markup as they like."""
+    names = [f"{number} {'|*é😀' * 60}" for number in range(2000)]
+    meters = "".join(
+        f'[[meters]]\nname = "m{number}"\nsource = {{ kind = "family", family = "api.call" }}\n'
+        'aggregate = { fn = "COUNT", group_by = ["customer_id"] }\n'
+        for number in range(5)
+    )
+    (folder / "old.toml").write_text(SPEC + meters, encoding="utf-8")
+    changed = dearer() + meters.replace("aggregate", "filter = \"status != 'ok'\"\naggregate")
+    done = diff(folder, changed, "--events", events_of(folder, *names), "--format", "markdown")
+    assert len(done.stdout) <= MOST
+    assert "2000 customers pay more" in done.stdout
+    _, _, invoices = done.stdout.partition("Invoices in EUR")
+    invoices, _, _ = invoices.partition("</details>")
+    [left_out] = re.findall(r"and (\d+) more", invoices)
+    assert 0 < len(re.findall(r"\n\| \d+ &#124;", invoices)) == 2000 - int(left_out)
+    assert "There is more than a comment holds" in done.stdout
+    assert done.stdout.count("<details>") == done.stdout.count("</details>")
+
+
+def test_a_comment_lists_no_more_families_than_it_can_hold(folder: Path) -> None:
+    def families(most: int) -> str:
+        return "".join(
+            f'[[families]]\nname = "{"f" * 80}{n}"\nschema.size = {{ type = "integer", max = {most} }}\n'
+            f'[[meters]]\nname = "m{n}"\nsource = {{ kind = "family", family = "{"f" * 80}{n}" }}\n'
+            'aggregate = { fn = "COUNT" }\n'
+            for n in range(60)
+        )
+
+    event = '{"event_id": "e", "event_time": "2026-01-02T00:00:00Z", "customer_id": "c", "size": 7}\n'
+    (folder / "events.jsonl").write_text(event, encoding="utf-8")
+    (folder / "old.toml").write_text(families(9), encoding="utf-8")
+    events = [word for n in range(60) for word in ("--events", f"{'f' * 80}{n}=events.jsonl")]
+    done = diff(folder, families(5), *events, "--format", "markdown")
+    assert done.stdout.count("are rejected, were 0") == 50, done.stderr
+    assert "\nand 10 more\n" in done.stdout
+    assert len(done.stdout) <= MOST
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_a_spec_says_is_text_in_a_comment(text: str, folder: Path) -> None:
     literal = json.dumps(json.loads(f'"{text}"')).replace("'", "\\u0027")
@@ -325,3 +365,37 @@ def test_approvals_beside_specs_in_a_folder_are_no_spec(folder: Path) -> None:
     done = meterspec("diff", "old.toml", "specs", "--fail-on", "breaking", "--today", "2026-05-01")
     assert (done.returncode, done.stderr) == (0, "")
     assert meterspec("validate", "specs").returncode == 0
+
+
+def test_a_project_of_several_folders_has_approvals_beside_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And beside the settings that name them; a file further up may be about another spec, and counts for none."""
+    family, meter = dearer().split("[[meters]]")
+    texts = {
+        "pyproject.toml": '[tool.meterspec]\npaths = ["families", "meters/calls.toml"]\n',
+        "families/calls.toml": family.replace("api.call", 'api.call"\ndescription = "A call.', 1),
+        "meters/calls.toml": f"[[meters]]{meter}",
+    }
+    project = folder / "project"
+    for name, text in texts.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, encoding="utf-8")
+    price, *words = APPROVED, "MD206", "MD104"
+    told = [
+        price.replace("MD301", code).replace("calls:billing.tiers[0].unit_amount", change)
+        for code, change in zip(words, ("calls:description", "api.call:description"), strict=True)
+    ]
+    told[0] = told[0].replace("0.45", "Calls.").replace("0.50", "All calls.")
+    told[1] = told[1].replace('before = "0.45"\n', "").replace("0.50", "A call.")
+    monkeypatch.chdir(project)
+    command = ["diff", "../old.toml", "--fail-on", "safe", "--today", "2026-05-01"]
+    (project / "meters" / "meterspec.approvals.toml").write_text(price, encoding="utf-8")
+    (project / "families" / "meterspec.approvals.toml").write_text(told[0], encoding="utf-8")
+    (folder / "meterspec.approvals.toml").write_text(told[1], encoding="utf-8")
+    done = meterspec(*command)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "1 safe, 2 approved"), done.stderr
+    (project / "meterspec.approvals.toml").write_text(told[1], encoding="utf-8")
+    assert meterspec(*command).returncode == 0
+    (project / "meterspec.approvals.toml").write_text(told[1].replace("until =", "till ="), encoding="utf-8")
+    done = meterspec(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "meterspec.approvals.toml:6" in done.stderr

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,115 @@ def test_git_is_asked_a_handful_of_times_however_many_files(repository: Path, mo
     assert len(at_revision(commit_of("specs", "HEAD"), ["specs"], head)) == 30
     assert len(asked) <= 8
     assert {command[4] for command in asked} <= {"rev-parse", "merge-base", "ls-tree", "cat-file"}
+
+
+# The organisation -----------------------------------------------------------------------------------------------
+
+BOUND = f"""{SPEC}
+[meters.compliance]
+regulatory_regimes = ["house"]
+[compliance]
+as_of = 2026-06-30
+"""
+HOUSE = """\
+[[regimes]]
+id = "house"
+title = "Records policy"
+legal_reference = "Resolution 12"
+
+[[regimes.retention]]
+evidence = "event_log"
+covers = "events"
+min_months = 36
+clock = "period_end"
+reference = "section 3"
+"""
+LOOSER = HOUSE.replace("36", "24")
+
+
+@pytest.fixture
+def bound(repository: Path) -> Path:
+    commit(repository, {"specs/meterspec.toml": BOUND, "meterspec.regimes.toml": HOUSE})
+    assert codes("--against", "HEAD", "specs") == []
+    (repository / "meterspec.regimes.toml").write_text(LOOSER, encoding="utf-8")
+    return repository
+
+
+def test_a_change_of_the_organisation_alone_is_a_change(bound: Path) -> None:
+    done = meterspec("diff", "--against", "HEAD", "specs", "--format", "json")
+    [change] = json.loads(done.stdout)["changes"]
+    assert (change["code"], change["subject"], change["path"]) == ("MD555", "house", "retention.event_log.min_months")
+    assert (change["file"], change["line"]) == ("meterspec.regimes.toml", 9)
+    assert change["message"].endswith("is 24, was 36; it binds `calls`")
+
+
+def test_two_paths_are_each_under_the_file_that_is_nearest(bound: Path) -> None:
+    old = {"old/specs/meterspec.toml": BOUND, "old/meterspec.regimes.toml": HOUSE}
+    commit(bound, old)
+    assert codes("old/specs", "specs") == ["MD555"]
+    assert codes("specs", "old/specs") == ["MD554"]
+    (bound / "specs" / "meterspec.toml").write_text(BOUND.replace("0.45", "0.50"), encoding="utf-8")
+    assert codes("old/specs", "specs") == ["MD301", "MD555"]
+
+
+def test_artefacts_remember_the_organisation(bound: Path) -> None:
+    (bound / "meterspec.regimes.toml").write_text(HOUSE, encoding="utf-8")
+    assert meterspec("compile", "specs", "--out", "build").returncode == 0
+    assert codes("--against-artefacts", "build", "specs") == []
+    (bound / "meterspec.regimes.toml").write_text(LOOSER, encoding="utf-8")
+    assert codes("--against-artefacts", "build", "specs") == ["MD555"]
+    assert meterspec("compile", "specs", "--from", "build", "--out", "next").returncode == 0
+    plan = json.loads((bound / "next" / "migration" / "plan.json").read_text(encoding="utf-8"))
+    assert [change["code"] for change in plan["changes"]] == ["MD555"]
+    assert [(step["action"], step["subject"]) for step in plan["steps"]] == [("obligations", "house")]
+
+
+def test_artefacts_of_another_version_of_the_registry_say_so(bound: Path) -> None:
+    """What they were judged by is recorded as digests alone, so it cannot be compared."""
+    assert meterspec("compile", "specs", "--out", "build").returncode == 0
+    quiet = meterspec("diff", "--against-artefacts", "build", "specs")
+    assert "registry of another version" not in quiet.stderr
+    manifest = json.loads((bound / "build" / "compliance" / "manifest.json").read_text(encoding="utf-8"))
+    manifest["compiler"]["registry"]["files"]["zones.toml"] = "0" * 64
+    text = json.dumps(manifest)
+    (bound / "build" / "compliance" / "manifest.json").write_text(text, encoding="utf-8")
+    listing = json.loads((bound / "build" / "manifest.json").read_text(encoding="utf-8"))
+    for file in listing["files"]:
+        if file["path"] == "compliance/manifest.json":
+            file["sha256"] = sha256(text.encode()).hexdigest()
+    (bound / "build" / "manifest.json").write_text(json.dumps(listing), encoding="utf-8")
+    done = meterspec("diff", "--against-artefacts", "build", "specs")
+    assert (done.returncode, "registry of another version" in done.stderr, "zones.toml" in done.stderr) == (
+        0,
+        True,
+        True,
+    )
+
+
+def test_a_broken_file_of_the_organisation_is_no_file_without_changes(bound: Path) -> None:
+    commit(bound, {"meterspec.regimes.toml": HOUSE + "min_months ="})
+    (bound / "meterspec.regimes.toml").write_text(HOUSE, encoding="utf-8")
+    done = meterspec("diff", "--against", "HEAD", "specs")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ":meterspec.regimes.toml:" in done.stderr
+
+
+def test_an_organisation_outside_of_the_repository_has_no_history(
+    bound: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    git("clone", "--quiet", str(bound), "project", cwd=outside)
+    git("rm", "--quiet", "meterspec.regimes.toml", cwd=outside / "project")
+    commit(outside / "project", {"README": "It moved."})
+    (outside / "meterspec.regimes.toml").write_text(HOUSE, encoding="utf-8")
+    monkeypatch.chdir(outside / "project")
+    assert codes("--against", "HEAD", "specs") == []
+
+
+def test_what_binds_nothing_of_the_spec_is_no_change(bound: Path) -> None:
+    more = HOUSE.replace('"house"', '"other"') + '[[zones]]\nid = "home"\nmembers = ["DE"]\n'
+    (bound / "meterspec.regimes.toml").write_text(f"# a comment\n{HOUSE}{more}", encoding="utf-8")
+    assert codes("--against", "HEAD", "specs") == []
 
 
 # Artefacts ------------------------------------------------------------------------------------------------------

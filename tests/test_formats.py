@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -27,6 +27,7 @@ from meterspec.render import as_json, order
 from meterspec.source import Place, Source
 from meterspec.spec.spans import locate
 from tests.corpus import check_text
+from tests.in_process import meterspec
 
 HERE = PurePosixPath("/home/ana/specs")
 TEXT = '''\
@@ -139,7 +140,7 @@ def a_finding_in(name: str) -> list[Diagnostic]:
 
 
 @pytest.mark.parametrize(("name", "shown"), PATHS)
-def test_paths_are_relative_to_the_folder_of_the_command(name: str, shown: str) -> None:
+def test_paths_below_the_root_are_relative_to_it(name: str, shown: str) -> None:
     found = a_finding_in(name)
     assert f"::error file={shown},line=1,col=5,endColumn=6," in github(found, HERE)
     assert json.loads(gitlab(found, HERE))[0]["location"]["path"] == shown
@@ -149,6 +150,36 @@ def test_paths_are_relative_to_the_folder_of_the_command(name: str, shown: str) 
         assert artifact["artifactLocation"] == {"uri": f"file://{shown}"}
     else:
         assert artifact["artifactLocation"] == {"uri": shown, "uriBaseId": "%SRCROOT%"}
+
+
+@pytest.mark.parametrize(
+    ("top", "variables", "shown"),
+    [
+        (".git", {}, "billing/specs/a.toml"),
+        ("billing/.git", {"GITHUB_WORKSPACE": "."}, "specs/a.toml"),
+        (None, {"GITHUB_WORKSPACE": "."}, "billing/specs/a.toml"),
+        (None, {"CI_PROJECT_DIR": "."}, "billing/specs/a.toml"),
+        (None, {"GITHUB_WORKSPACE": "elsewhere"}, "specs/a.toml"),
+    ],
+    ids=["a repository", "a checkout in a folder", "an archive", "an archive at GitLab", "another job"],
+)
+@pytest.mark.parametrize("name", ["specs/a.toml", "../billing/specs/a.toml", "{}/billing/specs/a.toml"])
+def test_paths_are_those_of_the_repository(
+    name: str, top: str | None, variables: dict[str, str], shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command runs in a folder of it; a job with `working-directory` is one."""
+    specs = tmp_path / "billing" / "specs"
+    specs.mkdir(parents=True)
+    (specs / "a.toml").write_text("meterspec = 7\n", encoding="utf-8")
+    if top is not None:
+        (tmp_path / top).mkdir()
+    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, folder in variables.items():
+        monkeypatch.setenv(variable, str(tmp_path / folder))
+    monkeypatch.chdir(tmp_path / "billing")
+    done = meterspec("validate", name.format(tmp_path), "--format", "github")
+    assert f"::error file={shown},line=1," in done.stdout
 
 
 def test_a_file_name_that_is_no_text_is_shown() -> None:

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "diff": {"source", "cel", "ir"},
     "project": {"diagnostics"},
-    "baseline": {"diagnostics", "project"},
+    "baseline": {"diagnostics", "regimes", "project"},
     "lint": {"source", "diagnostics", "spec", "catalogue"},
     "pipeline": {
         *("source", "diagnostics", "spec", "regimes", "assessment", "check", "ir", "backends", "project", "lint"),
@@ -89,7 +89,7 @@ MAY_IMPORT = {
     "starter": {"diagnostics", "artifacts", "templates"},
     "render": {"source", "diagnostics"},
     "catalogue": {"diagnostics", "ir", "backends"},
-    "formats": {"source", "diagnostics", "render", "catalogue", "fixing"},
+    "formats": {"source", "diagnostics", "project", "render", "catalogue", "fixing"},
     "commands": {
         *("attestation", "evidence", "verifying"),
         *("diagnostics", "ir", "pipeline", "project", "render", "artifacts", "backends"),

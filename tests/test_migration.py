@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from meterspec.backends.base import Artifact
@@ -17,6 +17,7 @@ from meterspec.migration.views import move, script, views
 from meterspec.pipeline import compile_program, load
 from meterspec.project import SpecFile, collect
 from tests.conftest import FIXTURES, ROOT
+from tests.engines.base import Engine, Row
 from tests.test_diff import EDITS, SAMPLE
 
 GATEWAY, NEXT = (ROOT / "docs" / "examples" / name for name in ("gateway", "gateway-next"))
@@ -52,41 +53,97 @@ def text_of(artifacts: list[Artifact], path: str) -> str:
     return next(artifact.text for artifact in artifacts if str(artifact.path) == path)
 
 
-def defined(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    rows = connection.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
-    return {str(name): str(sql) for name, sql in rows}
-
-
-def warehouse(artifacts: list[Artifact]) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for name in ("inputs", "families", "rollups", "meters", "invoices"):
+def sql_of(artifacts: list[Artifact], *names: str) -> Iterator[str]:
+    for name in names:
         for artifact in artifacts:
             if artifact.path.name == f"{name}.sql" and artifact.path.parts[0] == "sql":
-                connection.execute(artifact.text)
-    return connection
+                yield artifact.text
 
 
 # The warehouse --------------------------------------------------------------------------------------------------
 
+VIEWS = {
+    "duckdb": "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal",
+    "postgres": "SELECT viewname, definition FROM pg_views WHERE schemaname !~ '^(pg_|information_schema$)'",
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'view'",
+}
+COLUMNS = """
+    SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+    JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_type = 'BASE TABLE' AND table_schema !~ '^(pg_|information_schema$)'
+"""
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in VIEWS])
+def warehouse(request: pytest.FixtureRequest, start_engine: Callable[[str], Engine]) -> Engine:
+    return start_engine(request.param)
+
+
+def defined(warehouse: Engine) -> dict[str, str]:
+    return {str(name): str(text) for name, text in warehouse.query(VIEWS[warehouse.name])}
+
+
+def created(warehouse: Engine, artifacts: list[Artifact]) -> None:
+    for text in sql_of(artifacts, "inputs", "families", "rollups", "meters", "invoices"):
+        warehouse.script(text)
+
+
+def change_raw_tables(warehouse: Engine, artifacts: list[Artifact], wanted: list[Row]) -> None:
+    """What a person does before the script: PostgreSQL keeps a table that views read, and takes new columns alone."""
+    if warehouse.name == "postgres":
+        for text in sql_of(artifacts, "inputs"):
+            warehouse.script(text)
+        there = warehouse.query(COLUMNS)
+        for schema, table, column, kind in wanted:
+            if (schema, table, column, kind) not in there:
+                name = warehouse.quoted(f"{schema}.{table}")
+                warehouse.execute(f"ALTER TABLE {name} ADD COLUMN {warehouse.quoted(str(column))} {kind}")
+        return
+    for text in sql_of(artifacts, "inputs"):
+        tables = "duckdb_tables()" if warehouse.name == "duckdb" else "sqlite_master WHERE type = 'table'"
+        name = "table_name" if warehouse.name == "duckdb" else "name"
+        for (table,) in warehouse.query(f"SELECT {name} FROM {tables}"):
+            warehouse.execute(f'DROP TABLE "{table}"')
+        warehouse.script(text)
+
 
 @pytest.mark.parametrize("grain", [None, CalendarUnit.DAY], ids=["views", "rollups"])
 @pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)
-def test_the_script_leaves_what_compiling_anew_would(folder: Path, grain: CalendarUnit | None) -> None:
+def test_the_script_leaves_what_compiling_anew_would(
+    folder: Path, grain: CalendarUnit | None, warehouse: Engine
+) -> None:
     before, after = side(folder, "before"), side(folder, "after")
-    made = compiled(after, grain=grain, base=before)
-    fresh = defined(warehouse(made))
-    with warehouse(compiled(before, grain=grain)) as connection:
-        for artifact in made:
-            if artifact.path.name == "inputs.sql":  # the raw tables are the user's to change
-                for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-                    connection.execute(f'DROP TABLE "{name}"')
-                connection.execute(artifact.text)
-        if any(str(artifact.path) == "migration/duckdb.sql" for artifact in made):
-            connection.execute(text_of(made, "migration/duckdb.sql"))
-        assert defined(connection) == fresh
-        for name in fresh:
-            connection.execute(f'SELECT * FROM "{name}" LIMIT 0')
+    made = compiled(after, warehouse.name, grain, base=before)
+    created(warehouse, made)
+    fresh = defined(warehouse)
+    columns = warehouse.query(COLUMNS) if warehouse.name == "postgres" else []
+    warehouse.reset()
+    created(warehouse, compiled(before, warehouse.name, grain))
+    change_raw_tables(warehouse, made, columns)
+    for artifact in made:
+        if str(artifact.path) == f"migration/{warehouse.name}.sql":
+            warehouse.script(artifact.text)
+    assert defined(warehouse) == fresh
+    for name in fresh:
+        warehouse.query(f'SELECT * FROM "{name}" LIMIT 0')
+
+
+def test_a_column_of_another_type_is_changed_inside_of_the_script(start_engine: Callable[[str], Engine]) -> None:
+    """PostgreSQL refuses it as long as a view reads the column; the script says where none does."""
+    [spec] = collect([str(GATEWAY)])
+    status = b"[families.schema.status]\ntype = "
+    wider = SpecFile(spec.name, spec.data.replace(status + b'"integer"', status + b'"decimal"'))
+    assert wider.data != spec.data
+    warehouse = start_engine("postgres")
+    created(warehouse, compiled([spec], "postgres"))
+    text = text_of(compiled([wider], "postgres", base=[spec]), "migration/postgres.sql")
+    alter = 'ALTER TABLE raw_api_call ALTER COLUMN "status" TYPE NUMERIC;'
+    with pytest.raises(Exception, match="used by a view"):
+        warehouse.script(alter)
+    before, place, rest = text.partition("-- Nothing reads the raw tables here")
+    assert place
+    warehouse.script(f"{before}{alter}\n{place}{rest}")
+    assert len(defined(warehouse)) == len(views(compiled([wider], "postgres"), "postgres"))
 
 
 def test_a_view_that_reads_a_changed_one_is_created_again_after_it() -> None:
@@ -186,7 +243,11 @@ def test_a_rollup_that_changed_is_to_be_filled_anew() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("unit_amount = 0.45", "unit_amount = 0.50", {(Action.NEW_PRICE, "calls"), (Action.CYCLE, "calls")}),
+        (
+            "unit_amount = 0.45",
+            "unit_amount = 0.50",
+            {(Action.VIEWS, "calls"), (Action.NEW_PRICE, "calls"), (Action.CYCLE, "calls")},
+        ),
         ('filter = "status < 500"', 'filter = "status < 400"', {(Action.VIEWS, "calls"), (Action.CYCLE, "calls")}),
         ('unit = "GB"', 'unit = "GB"\nprecision = 3', {(Action.VIEWS, "traffic"), (Action.RESTATE, "traffic")}),
         (
@@ -207,16 +268,37 @@ def test_a_rollup_that_changed_is_to_be_filled_anew() -> None:
             'name = "egress"',
             {(Action.VIEWS, "egress"), (Action.READERS, "egress")},
         ),
+        (
+            "region",
+            "area",
+            {
+                *((action, "api.call") for action in (Action.PRODUCERS, Action.RAW_TABLE, Action.VIEWS, Action.STORE)),
+                *((Action.READERS, name) for name in ("api.call", "traffic")),
+                (Action.CYCLE, "calls"),
+                (Action.RESTATE, "traffic"),
+            },
+        ),
     ],
 )
 def test_a_change_asks_for_what_has_to_follow(old: str, new: str, expected: set[tuple[Action, str]]) -> None:
     [spec] = collect([str(GATEWAY)])
     text = spec.data.decode()
-    assert text.count(old) == 1
+    assert text.count(old) == (2 if old == "region" else 1)
     before, after = program([spec]), program([SpecFile(spec.name, text.replace(old, new).encode())])
     todo = steps(before, after, diff(before, after))
     assert {(step.action, step.subject) for step in todo} == expected
     assert [step.action for step in todo] == sorted((step.action for step in todo), key=list(Action).index)
+
+
+def test_a_role_that_another_field_has_needs_its_column() -> None:
+    [spec] = collect([str(GATEWAY)])
+    text = spec.data.decode().replace("customer_id", "account_id")
+    text = text.replace('name = "api.call"\n', 'name = "api.call"\ncustomer_field = "account_id"\n', 1)
+    before, after = program([spec]), program([SpecFile(spec.name, text.encode())])
+    verdicts = diff(before, after)
+    assert [verdict.code for verdict in verdicts] == ["MD112"]
+    asked = {(step.action, step.subject) for step in steps(before, after, verdicts)}
+    assert {(Action.RAW_TABLE, "api.call"), (Action.READERS, "calls"), (Action.READERS, "traffic")} <= asked
 
 
 def test_a_meter_with_another_name_is_restated_as_any_other() -> None:
@@ -250,6 +332,17 @@ def test_steps_are_found_in_one_look_at_the_meters(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Program, "families_of", counted)
     assert sum(step.action is Action.RESTATE for step in steps(before, after, verdicts)) == count
     assert looks == count
+
+
+@pytest.mark.parametrize("folder", HISTORIES, ids=lambda folder: folder.name)
+def test_where_views_move_for_a_change_the_steps_say_so(folder: Path) -> None:
+    """Whoever ships by what the comment says has the invoices of the new price, too."""
+    before, after = side(folder, "before"), side(folder, "after")
+    old, new = program(before), program(after)
+    verdicts = diff(old, new)
+    moved = move(views(compiled(before), "duckdb"), views(compiled(after), "duckdb"))
+    if verdicts and moved.replace:
+        assert Action.VIEWS in {step.action for step in steps(old, new, verdicts)}
 
 
 def test_every_edit_of_a_leaf_has_its_steps() -> None:

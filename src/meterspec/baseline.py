@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from meterspec.diagnostics import Failure, Rule, did_you_mean
-from meterspec.project import NO_SPEC, NO_SUCH_FILE, SpecFile, collect, is_spec
+from meterspec.project import NO_SPEC, NO_SUCH_FILE, SpecFile, collect, is_spec, organisation_of
 
-__all__ = ["Commit", "at_revision", "commit_of", "deployed", "head_date"]
+__all__ = ["Commit", "at_revision", "commit_of", "deployed", "head_date", "other_registry"]
 
 NO_GIT = Rule(
     code="MS040",
@@ -205,11 +205,14 @@ def commit_of(path: str | None, revision: str, *, exact: bool = False) -> Commit
 def at_revision(commit: Commit, paths: Sequence[str], head: Sequence[SpecFile]) -> list[SpecFile]:
     """The files of the spec as a commit has it; none where it has no spec at all, so that all of `head` is new.
 
-    A spec that stands elsewhere in the commit is not looked for: what has moved would look like new. Raises `Failure`
-    with MS001 to MS004.
+    A spec that stands elsewhere in the commit is not looked for: what has moved would look like new. A file of the
+    organisation that is outside of the repository has no history: it is the same for both. Raises `Failure` with MS001
+    to MS004.
     """
     try:
-        return collect(paths, commit)
+        files = collect(paths, commit)
+        outside = organisation_of(commit.top.parent)
+        return [file if file.organisation else replace(file, organisation=outside) for file in files]
     except Failure as failure:
         if failure.diagnostic.rule not in {NO_SPEC, NO_SUCH_FILE}:
             raise
@@ -280,6 +283,22 @@ def deployed(folder: Path) -> list[SpecFile]:
     if [sha256(data).hexdigest() for _, data in files] != inputs:
         raise unusable("its sources are not the files that the manifest names as inputs")
     return [SpecFile(f"{folder}:{name}", data, None, organisation) for name, data in files]
+
+
+def other_registry(folder: Path) -> list[str]:
+    """The files of the package's registry that artefacts were judged by in another version; to be asked of a folder
+    that `deployed` found whole."""
+    import json  # noqa: PLC0415 - not for `validate`
+
+    from meterspec.regimes import digests  # noqa: PLC0415
+
+    try:
+        manifest = json.loads((folder / "compliance" / "manifest.json").read_bytes())
+    except FileNotFoundError:
+        return []
+    was = manifest["compiler"]["registry"]["files"]
+    is_now = digests([Path(name).stem for name in was])
+    return sorted(name for name in was if is_now.get(name) != was[name])
 
 
 def _folder(path: str | None) -> Path:

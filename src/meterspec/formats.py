@@ -1,17 +1,20 @@
 """Findings as other programs read them: one function a format, each gives one complete document, also of no finding.
 
-Text for people is in `render`. Paths in these documents are relative to `root`, the folder the command runs in, with
-forward slashes; lines and columns are counted from 1, columns in code points, and an end is the column behind it.
+Text for people is in `render`. Paths in these documents are relative to `root`, the top of the repository, with forward
+slashes; what is not below it keeps its name. Lines and columns are counted from 1, columns in code points, and an end
+is the column behind it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from meterspec import __version__
 from meterspec.diagnostics import Diagnostic, Rule, Severity
+from meterspec.project import STDIN
 from meterspec.render import Palette, as_json, diagnostics_json, full, printable, summary
 from meterspec.source import Place, Span
 
@@ -282,8 +285,9 @@ def _words(diagnostic: Diagnostic) -> str:
 
 
 def _path(span: Span, root: PurePath) -> str:
-    path = PurePath(span.source.name)
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    name = span.source.name
+    full = PurePath(os.path.normpath(Path.cwd() / name))  # a name is relative to the folder that the command runs in
+    return (full.relative_to(root) if full.is_relative_to(root) and name != STDIN else PurePath(name)).as_posix()
 
 
 def _fingerprints(found: Sequence[Diagnostic], root: PurePath) -> list[str]:

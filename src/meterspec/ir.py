@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -32,6 +32,7 @@ __all__ = [
     "FieldType",
     "Function",
     "Hooks",
+    "Leave",
     "Lifetime",
     "Meter",
     "MeterKind",
@@ -40,16 +41,19 @@ __all__ = [
     "Program",
     "Rate",
     "RatioSource",
+    "Regime",
     "Rolling",
     "Rounding",
     "Scalar",
     "Sink",
     "Source",
     "Statement",
+    "Term",
     "Tier",
     "TierMode",
     "Tumbling",
     "Window",
+    "Zone",
     "stated",
     "variables",
 ]
@@ -457,6 +461,69 @@ class Meter:
     origin: Place | None = field(default=None, compare=False, repr=False)
 
 
+@record(frozen=True, slots=True, kw_only=True)
+class Term:
+    """How long a regime asks for one class of evidence to be kept."""
+
+    name: str
+    """The class of evidence."""
+    months: int
+    clock: str
+    """What the months are counted from."""
+    covers: str
+    kinds: tuple[str, ...]
+    """The kinds of meters whose events it is about."""
+    verified: bool
+    reference: str
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Regime:
+    """What the registry has of a law, a standard or a policy that a spec names."""
+
+    name: str
+    title: str
+    legal_reference: str
+    applies_to: tuple[str, ...]
+    """The kinds of meters it can be about."""
+    requires: tuple[str, ...] = ()
+    """What it asks a spec to state, or its numbers to be."""
+    hot_months: int | None = None
+    terms: tuple[Term, ...] = ()
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """What the registry has of a set of countries that a jurisdiction names."""
+
+    name: str
+    members: tuple[str, ...]
+    restricted: bool = False
+    verified: bool = True
+    source: str = ""
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Leave to break one rule for one family, meter or sink, which an organisation gives for a time."""
+
+    name: str
+    """The family, meter or sink."""
+    rule: str
+    regime: str | None
+    approver: str
+    legal_basis: str
+    approved_on: date
+    expires_on: date
+    """The first day it no longer counts."""
+    months: int | None
+    """The period that counts instead."""
+    origin: Place | None = field(default=None, compare=False, repr=False)
+
+
 @record(frozen=True, slots=False, kw_only=True)
 class Program:
     """A whole project: every file of it merged, every name resolved, every expression typed."""
@@ -466,6 +533,11 @@ class Program:
     sinks: tuple[Sink, ...] = ()
     statements: tuple[Statement, ...] = ()
     """What is stated about the whole project."""
+    regimes: tuple[Regime, ...] = ()
+    """What the registry has of the regimes that are named; only where two programs with other registries are compared,
+    as `zones` and `leaves`."""
+    zones: tuple[Zone, ...] = ()
+    leaves: tuple[Leave, ...] = ()
 
     def family(self, name: str) -> Family:
         """The family of that name; KeyError where there is none."""

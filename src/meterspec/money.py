@@ -186,6 +186,7 @@ def compare(
     out: Diagnostics,
     *,
     renamed: Mapping[str, str],
+    dimensions: Mapping[str, Mapping[str, str]],
     as_of: datetime | None = None,
     begins: tuple[datetime | None, datetime | None] = (None, None),
     cycles: Sequence[Cycle] | Anchor = (),
@@ -193,7 +194,8 @@ def compare(
 ) -> Money:
     """Computes and prices both programs on the files and stores that `--events` arguments name.
 
-    `renamed` has the new names of families and meters by their old ones. Reports what `run` and `invoice` report, and
+    `renamed` has the new names of families and meters by their old ones, `dimensions` those of fields that a meter is
+    split by, for each meter by its name before. Reports what `run` and `invoice` report, and
     raises `Failure` as they do, and with MS048.
     """
     pairs = _pairs(before, after, renamed)
@@ -220,12 +222,13 @@ def compare(
     if out.has_errors:
         return _NOTHING
     results = _results(first, second)
+    pairs = [pair for pair in pairs if not sides.lacks_events(pair, first, second)]
     skipped = dict.fromkeys(sides.public(name) for done in (first, second) if done for name in done.skipped)
     with localcontext(_EXACT):
         return Money(
             as_of=first.as_of,
             invoices=_invoices(before, pairs, sides, results, (first, second), begins, out),
-            numbers=tuple(_numbers(pairs, sides, results, begins)),
+            numbers=tuple(_numbers(pairs, sides, results, begins, dimensions)),
             rows=_rows(first, second, alike, renamed),
             skipped=tuple(skipped),
         )
@@ -377,6 +380,15 @@ class _Sides:
         old, new = pair
         return old is not None and new is not None and self.before(old) == (False, new.name)
 
+    def lacks_events(self, pair: Pair, first: Run, second: Run | None) -> bool:
+        """Whether one side of a pair was not computed: what the other one gives is then no difference."""
+        old, new = pair
+        apart, name = (False, "") if old is None else self.before(old)
+        run_before = second if apart else first
+        return (new is not None and new.name in first.skipped) or (
+            run_before is not None and name in run_before.skipped
+        )
+
     @staticmethod
     def public(name: str) -> str:
         return name.removeprefix("before/")
@@ -452,8 +464,6 @@ def _invoices(
             apart, name = sides.before(one) if side == 0 else (False, one.name)
             done = runs[1] if apart else runs[0]
             assert done is not None
-            if name in done.skipped:
-                continue
             of = {called: given for (where, called), given in results.items() if where == apart}
             program = before if apart else sides.joint
             for period, amount in _amounts(program, replace(one, name=name), of, done.due.get(name, []), out):
@@ -509,7 +519,11 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def _numbers(
-    pairs: Sequence[Pair], sides: _Sides, results: Mapping[tuple[bool, str], list[Result]], begins: Bounds
+    pairs: Sequence[Pair],
+    sides: _Sides,
+    results: Mapping[tuple[bool, str], list[Result]],
+    begins: Bounds,
+    dimensions: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Numbers]:
     """The numbers of every meter that is not priced before, or is not after."""
 
@@ -528,11 +542,14 @@ def _numbers(
             yield Numbers(meter=meter.name, unit=meter.unit, same=len(right), moved=())
             continue
         numbers: dict[tuple[Window, Group], list[Decimal | None]] = {}
-        # The order of dimensions is one of columns: the same values are the same group.
+        # The names and the order of dimensions are those of columns: the same values are the same group.
+        names = dimensions.get(old.name, {}) if old is not None else {}
         order = {name: number for number, (name, _) in enumerate(right[0].group if right else ())}
         for side, found in ((1, right), (0, left)):
             for result in found:
                 group = result.group
+                if side == 0 and names:
+                    group = tuple((names.get(name, name), value) for name, value in group)
                 if side == 0 and [name for name, _ in group] != [*order]:
                     group = tuple(sorted(group, key=lambda pair: order.get(pair[0], len(order))))
                 key = ((result.window_start, result.window_end), group)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meterspec.backends.base import Artifact
     from meterspec.backends.compliance import Build
 
-__all__ = ["ON_REQUEST", "TARGETS", "assess", "compile_program", "load"]
+__all__ = ["ON_REQUEST", "TARGETS", "assess", "compile_program", "load", "with_registries"]
 
 TARGETS = ("sql", "stripe", "compliance")
 """The targets that are compiled where none is named."""
@@ -69,6 +69,21 @@ def assess(
     _check_organisation(files, out)
     known = registry(_organisation(files), out)
     return None if out.has_errors else judge(program, known, as_of, out, noted=always)
+
+
+def with_registries(
+    before: tuple[Program, Sequence[SpecFile]], after: tuple[Program, Sequence[SpecFile]]
+) -> tuple[Program, Program]:
+    """Two programs to be compared, with what the registry asks of what each names, where the organisation's files
+    differ. What a broken file says counts for nothing: `load` reported it, unless the program states nothing."""
+    own = [_organisation(files) for _, files in (before, after)]
+    if (own[0] and own[0][1]) == (own[1] and own[1][1]):
+        return before[0], after[0]
+    from meterspec.check.compliance.registered import registered  # noqa: PLC0415 - the registry
+    from meterspec.regimes import registry  # noqa: PLC0415
+
+    known = [registry(file, Diagnostics()) for file in own]
+    return registered(before[0], known[0]), registered(after[0], known[1])
 
 
 def _organisation(files: Sequence[SpecFile]) -> tuple[str, bytes] | None:
@@ -192,8 +207,9 @@ def compile_program(
         made = compile_program(
             before, written, known, targets=others, dialects=dialects, grain=grain, stripe_usage=stripe_usage
         )
-        old = Base(before, [file.data for file in written], made)
-        plan = list(emit(old, program, artifacts, dialects if "sql" in targets else ()))
+        was, is_now = with_registries(base, (program, files))
+        old = Base(was, [file.data for file in written], made)
+        plan = list(emit(old, is_now, artifacts, dialects if "sql" in targets else ()))
     signed = []
     if "compliance" in targets:
         from meterspec.backends.compliance import SIGNATURE, Build  # noqa: PLC0415

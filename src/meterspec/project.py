@@ -12,7 +12,18 @@ from typing import Protocol
 from meterspec.diagnostics import Failure, Rule, did_you_mean
 from meterspec.records import record
 
-__all__ = ["NAME", "NO_SPEC", "NO_SUCH_FILE", "STDIN", "Files", "Settings", "SpecFile", "collect", "is_spec"]
+__all__ = [
+    "NAME",
+    "NO_SPEC",
+    "NO_SUCH_FILE",
+    "STDIN",
+    "Files",
+    "Settings",
+    "SpecFile",
+    "collect",
+    "is_spec",
+    "organisation_of",
+]
 
 NO_SUCH_FILE = Rule(
     code="MS001",
@@ -138,16 +149,16 @@ def collect(paths: Sequence[str], where: Files = _DISK) -> list[SpecFile]:
     if not paths:
         return _around(Path.cwd(), where)
     settings_of = cache(lambda folder: _settings_of(folder, where))
-    organisation_of = cache(lambda folder: _organisation_of(folder, where))
+    own_of = cache(lambda folder: organisation_of(folder, where))
     files: dict[str, SpecFile] = {}
     for path in paths:
         if path == "-":
             here = Path.cwd()
-            files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(here), organisation_of(here))
+            files["-"] = SpecFile(STDIN, sys.stdin.buffer.read(), settings_of(here), own_of(here))
             continue
         for file in _files(Path(path), where):
             full = where.full(file)
-            beside = settings_of(full.parent), organisation_of(full.parent)
+            beside = settings_of(full.parent), own_of(full.parent)
             files.setdefault(str(full), _read(file, *beside, where))
     return list(files.values())
 
@@ -157,12 +168,12 @@ def _around(folder: Path, where: Files) -> list[SpecFile]:
     for parent in [folder, *folder.parents]:
         if where.is_file(parent / NAME):
             settings = _settings_of(parent, where)
-            own = _organisation_of(parent, where)
+            own = organisation_of(parent, where)
             return [_read(_shown(file), settings, own, where) for file in _files(parent, where)]
         settings = _settings_in(parent, where)
         if settings is not None and settings.paths is not None:
             found = [file for path in settings.paths for file in _files(parent / path, where)]
-            return [_read(_shown(file), settings, _organisation_of(file.parent, where), where) for file in found]
+            return [_read(_shown(file), settings, organisation_of(file.parent, where), where) for file in found]
     hint = "write the path of a spec, or `meterspec init` for a new one"
     raise Failure(NO_SPEC, path=f"{folder} or above", hint=hint)
 
@@ -178,8 +189,8 @@ def _settings_of(folder: Path, where: Files) -> Settings | None:
     return next(filter(None, (_settings_in(parent, where) for parent in [folder, *folder.parents])), None)
 
 
-def _organisation_of(folder: Path, where: Files) -> tuple[str, bytes] | None:
-    """The nearest file of an organisation at or above an absolute folder."""
+def organisation_of(folder: Path, where: Files = _DISK) -> tuple[str, bytes] | None:
+    """The nearest file of an organisation at or above an absolute folder: the name people see, and its bytes."""
     for parent in [folder, *folder.parents]:
         path = parent / ORGANISATION
         name = where.shown(_shown(path))

@@ -18,12 +18,14 @@ from meterspec.commands.shared import (
     instant_argument,
     palette_of,
     program_of,
+    repository,
     stop_on_errors,
     window_argument,
     write_diagnostics,
 )
 from meterspec.diagnostics import Diagnostics, Failure
 from meterspec.ir import Program
+from meterspec.pipeline import with_registries
 from meterspec.project import SpecFile, collect
 from meterspec.render import Palette, as_json, instant, order, printable
 
@@ -78,12 +80,13 @@ def diff(
     if not usage.events:
         _refuse_without_events(usage)
     called, before_files, after_files = _sides(paths, base)
-    if before_files is None or [file.data for file in before_files] == [file.data for file in after_files]:
+    if before_files is None or _read(before_files) == _read(after_files):
         after, _ = program_of(after_files)
         before = after if before_files is not None else Program()
     else:
         before, _ = program_of(before_files)
         after, _ = program_of(after_files)
+        before, after = with_registries((before, before_files), (after, after_files))
     verdicts = find_changes(before, after)
     out = Diagnostics()
     approved = _approved(verdicts, approvals, today, after_files, out)
@@ -116,6 +119,11 @@ def diff(
         raise Exit(FINDINGS)
 
 
+def _read(files: Sequence[SpecFile]) -> list[tuple[bytes, bytes | None]]:
+    """All that a program is made of."""
+    return [(file.data, file.organisation and file.organisation[1]) for file in files]
+
+
 def _refuse_without_events(usage: Usage) -> None:
     """Options that say how events are counted do nothing without any; raises `Failure` with MS005."""
     values = (*usage.begins, usage.as_of, *usage.cycles)
@@ -140,11 +148,17 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
     if base.exact:
         raise Failure(BAD_ARGUMENT, argument="--exact", value="true", reason=" without `--against`")
     if base.artefacts is not None:
-        from meterspec.baseline import deployed  # noqa: PLC0415
+        from meterspec.baseline import deployed, other_registry  # noqa: PLC0415
 
         if len(paths) > 1:
             raise Failure(BAD_ARGUMENT, argument="BASE", value=paths[0], reason=" beside `--against-artefacts`")
-        return base.artefacts, deployed(Path(base.artefacts)), collect(paths)
+        files = deployed(Path(base.artefacts))
+        if others := other_registry(Path(base.artefacts)):
+            sys.stderr.write(
+                f"{printable(base.artefacts)} was judged by a registry of another version, and both sides are compared "
+                f"by that of this one: {printable(', '.join(others))}\n"
+            )
+        return base.artefacts, files, collect(paths)
     if [*paths] == ["-", "-"]:
         raise Failure(BAD_ARGUMENT, argument="HEAD", value="-", reason=": standard input is read once, for BASE")
     if not paths:
@@ -156,32 +170,52 @@ def _sides(paths: Sequence[str], base: Base) -> tuple[str, list[SpecFile] | None
 def _approved(
     verdicts: Sequence[Verdict], path: str | None, today: str | None, head: Sequence[SpecFile], out: Diagnostics
 ) -> Sequence[Approval | None]:
-    """The approval of each change; the file beside the spec is read where none is named."""
-    from meterspec.approvals import NAME, apply, read  # noqa: PLC0415
+    """The approval of each change; the files beside the spec are read where none is named."""
+    from meterspec.approvals import apply, read  # noqa: PLC0415
+    from meterspec.baseline import head_date  # noqa: PLC0415
     from meterspec.project import UNREADABLE_FILE  # noqa: PLC0415
 
     day = _day_argument(today)
-    file = Path(head[0].name).parent / NAME if path is None else Path(path)
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError as error:
-        if path is not None:
-            raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror) from error
-        return [None] * len(verdicts)
-    except OSError as error:
-        raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror or error) from error
-    found = read(str(file), data, out)
+    found: list[Approval] = []
+    for file in _approval_files(head) if path is None else [Path(path)]:
+        try:
+            found += read(str(file), file.read_bytes(), out)
+        except FileNotFoundError as error:
+            if path is not None:
+                raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror) from error
+            continue
+        except OSError as error:
+            raise Failure(UNREADABLE_FILE, path=file, reason=error.strerror or error) from error
+        if day is None:
+            day = head_date(str(file))
     if out.has_errors or not found:
         return [None] * len(verdicts)
     if day is None:
-        from meterspec.baseline import head_date  # noqa: PLC0415
-
-        day = head_date(str(file))
-    if day is None:
+        named = found[0].origin.source.name
         hint = "write `--today 2026-05-01`; inside of a repository it is the day of the commit that is checked out"
-        reason = f"the approvals of {file} hold until a day, and there is no commit to take today from"
+        reason = f"the approvals of {named} hold until a day, and there is no commit to take today from"
         raise Failure(MISSING_ARGUMENT, argument="--today", reason=reason, hint=hint)
     return apply(found, verdicts, day, out)
+
+
+def _approval_files(head: Sequence[SpecFile]) -> list[Path]:
+    """Where approvals can be: beside each file of a spec, and beside the `pyproject.toml` whose `paths` name it.
+
+    Not in the folders above: they may hold other specs, whose meters may have the same names.
+    """
+    from meterspec.approvals import NAME  # noqa: PLC0415
+
+    folders: dict[Path, Path] = {}
+    for file in head:
+        folder = Path(file.name).parent
+        around = [folder]
+        if file.settings is not None and file.settings.paths is not None:
+            top = Path(file.settings.name).parent
+            named = [(top / path).resolve() for path in file.settings.paths]
+            around += [top] if any(path in named for path in (folder.resolve(), Path(file.name).resolve())) else []
+        for one in around:
+            folders.setdefault(one.resolve(), one)
+    return [folder / NAME for folder in folders.values()]
 
 
 def _day_argument(text: str | None) -> date | None:
@@ -195,9 +229,9 @@ def _day_argument(text: str | None) -> date | None:
 
 
 def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: Usage) -> Money:
-    """Both specs on the same events; what was not computed is said on standard error."""
+    """Both specs on the same events."""
     from meterspec.commands.counting import cycles_argument  # noqa: PLC0415
-    from meterspec.diff import renamed  # noqa: PLC0415
+    from meterspec.diff import renamed, renamed_dimensions  # noqa: PLC0415
     from meterspec.events import OTHER_FAMILY  # noqa: PLC0415
     from meterspec.money import compare  # noqa: PLC0415
 
@@ -210,6 +244,7 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
             usage.events,
             out,
             renamed=renamed(verdicts),
+            dimensions=renamed_dimensions(before, after),
             as_of=instant_argument("--as-of", usage.as_of),
             begins=(start, end),
             cycles=cycles_argument(usage.cycles),
@@ -222,8 +257,6 @@ def _money(before: Program, after: Program, verdicts: Sequence[Verdict], usage: 
     stop_on_errors(out)
     if usage.as_of is None and money.as_of is not None:
         sys.stderr.write(f"as of {instant(money.as_of)}, just after the newest event\n")
-    for name in money.skipped:
-        sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
     return money
 
 
@@ -244,7 +277,7 @@ def _write(comparison: Comparison, format: str | None, output: str | None) -> No
         case "github":
             from meterspec.reports.github import as_github  # noqa: PLC0415
 
-            text = as_github(comparison, Path.cwd())
+            text = as_github(comparison, repository())
         case "html":
             from meterspec.reports.page import as_page  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import RawIOBase, TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Rule, Severity, did_you_mean
@@ -38,6 +39,7 @@ __all__ = [
     "one_of",
     "palette_of",
     "program_of",
+    "repository",
     "scalar_json",
     "scalar_text",
     "stop_on_errors",
@@ -203,6 +205,17 @@ def day_argument(text: str | None) -> date | None:
     except ValueError:
         hint = "write a date: 2026-06-30"
         raise Failure(BAD_ARGUMENT, argument="--as-of", value=text, reason="", hint=hint) from None
+
+
+def repository() -> Path:
+    """The top of the repository that the command runs in, which the services behind CI take paths from.
+
+    A checkout without `.git`, as of an archive, is where the service says; anywhere else it is the folder itself.
+    """
+    here = Path.cwd()
+    tops = [folder for folder in (here, *here.parents) if (folder / ".git").exists()]
+    named = [Path(os.environ[name]).resolve() for name in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR") if name in os.environ]
+    return next((folder for folder in (*tops, *named) if here.is_relative_to(folder)), here)
 
 
 def counted(number: int, noun: str) -> str:

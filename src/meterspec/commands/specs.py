@@ -18,6 +18,7 @@ from meterspec.commands.shared import (
     day_argument,
     one_of,
     palette_of,
+    repository,
     write_diagnostics,
 )
 from meterspec.diagnostics import Diagnostic, Diagnostics, Failure, Severity
@@ -74,7 +75,7 @@ def validate(
     else:
         from meterspec.formats import DOCUMENTS  # noqa: PLC0415
 
-        stream.write(DOCUMENTS[format](found, Path.cwd()))
+        stream.write(DOCUMENTS[format](found, repository()))
         if format == "github" and (page := os.environ.get(_STEP_SUMMARY)):
             _add_step_summary(Path(page), found, len(files))
     if not quiet:
@@ -90,7 +91,7 @@ def _add_step_summary(page: Path, found: Sequence[Diagnostic], files: int) -> No
 
     try:
         with page.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(step_summary(found, files, Path.cwd()))
+            file.write(step_summary(found, files, repository()))
     except OSError as error:
         raise Failure(CANNOT_WRITE, path=page, reason=error.strerror or error) from error
 

@@ -4,7 +4,7 @@
 values into words, and `judge` brings them together: `diff(before, after)` gives verdicts, `as_json` their document.
 """
 
-from meterspec.diff.changes import Change, Kind
+from meterspec.diff.changes import Change, Kind, renamed_dimensions
 from meterspec.diff.judge import Verdict, as_json, diff, renamed
 from meterspec.diff.rules import RULES, UNKNOWN, Area, ChangeRule, Impact, Shown
 
@@ -21,4 +21,5 @@ __all__ = [
     "as_json",
     "diff",
     "renamed",
+    "renamed_dimensions",
 ]

@@ -26,20 +26,24 @@ from meterspec.ir import (
     Family,
     FamilySource,
     Field,
+    Leave,
     Lifetime,
     Meter,
     Price,
     Program,
     Rate,
     RatioSource,
+    Regime,
     Rolling,
+    Source,
     Statement,
+    Term,
     Tier,
     Tumbling,
 )
 from meterspec.source import Path, Place
 
-__all__ = ["Change", "Kind", "Step", "find"]
+__all__ = ["Change", "Kind", "Step", "find", "renamed_dimensions"]
 
 _EXPRESSIONS = (Literal, FieldRef, ListOf, Call)
 _WHOLE = (*_EXPRESSIONS, FamilySource, RatioSource, BillingCycle, CalendarWindow, Tumbling, Rolling, Lifetime)
@@ -68,6 +72,9 @@ _PART_OF = {
 }
 """Fields that follow another one: where that one differs too, its change speaks for both."""
 
+_NAMED_HERE = {(Program, "regimes"), (Program, "zones")}
+"""What stands for a name in a family or meter: that one side alone names it is said there."""
+
 _ROLES = ("event_id", "event_time", "customer", "ingest_time")
 
 _KEYS: dict[tuple[type, str], tuple[str, ...]] = {
@@ -90,6 +97,11 @@ _KEYS: dict[tuple[type, str], tuple[str, ...]] = {
     (Compliance, "statements"): (),
     (Field, "statements"): (),
     (Statement, "value"): (),
+    (Regime, "terms"): ("retention",),
+    (Term, "name"): ("evidence",),
+    (Term, "months"): ("min_months",),
+    (Leave, "name"): ("subject",),
+    (Leave, "months"): ("min_months",),
 }
 """The keys of a spec for the fields of the IR that are named otherwise."""
 
@@ -214,6 +226,17 @@ def find(before: Program, after: Program) -> list[Change]:
     return [Change(*found) for found in _Finder(before, after).objects(before, after)]
 
 
+def renamed_dimensions(before: Program, after: Program) -> dict[str, dict[str, str]]:
+    """The new names of renamed fields by their old ones, for each meter that is split by some, by its name before."""
+    finder = _Finder(before, after)
+    named = {meter.name: finder.followed_in(meter) for meter in before.meters}
+    return {
+        meter.name: {name: names[name] for name in meter.group_by if name in names}
+        for meter in before.meters
+        if not (names := named[meter.name]).keys().isdisjoint(meter.group_by)
+    }
+
+
 _Found = tuple[tuple[Step, ...], object, object]
 
 
@@ -229,8 +252,10 @@ class _Finder:
         self._meters = self._renamed(before.meters, after.meters)
         while more := self._renamed(before.meters, after.meters, ratios=True):
             self._meters |= more  # a ratio is only recognised once the meters it names are
-        self._fields_of = self._renamed_fields(before, after)
-        """The fields that were renamed, by the name that their family has before."""
+        self._sources = {meter.name: meter.source for meter in before.meters}
+        self._fields_of, self._roles_of = self._renamed_fields(before, after)
+        """The fields that were renamed, by the name that their family has before; those that a role went along with
+        are apart, since the change of the role says it."""
 
     def objects(self, before: object, after: object) -> Iterator[_Found]:
         """The differences of two objects of one class."""
@@ -295,6 +320,12 @@ class _Finder:
         for number, key in enumerate(old_keys):
             if key not in now_at and ("before", key) not in follow:
                 yield (Step(before, after, name, old[number], (number, None)),), old[number], None
+        for one, other in _heirs(before, after):
+            if one in was_at and other in now_at and one not in now_at and other not in was_at:
+                step = Step(before, after, name, new[now_at[other]], (was_at[one], now_at[other]))
+                for route, was, now in self.objects(old[was_at[one]], new[now_at[other]]):
+                    if route[0].field != "name":  # the change of the role says it
+                        yield (step, *route), was, now
         if (type(before), name) not in UNORDERED:
             fixed = _role_names(before) | _role_names(after)  # roles come first whatever the spec's order is
             left = [key for key in old_keys if key in now_at and key not in fixed]
@@ -312,25 +343,36 @@ class _Finder:
             position = was_at.pop(key, None)
             step = Step(before, after, name, new[number], (position, number))
             if position is None:
-                yield (step,), None, new[number]
+                if (Program, name) not in _NAMED_HERE:
+                    yield (step,), None, new[number]
                 continue
-            self._fields = self._followed_in(old[position])
+            self._fields = self.followed_in(old[position])
             for route, was, now in self.objects(old[position], new[number]):
                 yield (step, *route), was, now
         self._fields = {}
-        for position in was_at.values():
+        for position in was_at.values() if (Program, name) not in _NAMED_HERE else ():
             yield (Step(before, after, name, old[position], (position, None)),), old[position], None
 
-    def _followed_in(self, subject: object) -> dict[str, str]:
+    def followed_in(self, subject: object) -> dict[str, str]:
         """The fields that were renamed in a family, or in every family of a meter."""
         match subject:
             case Family(name=name):
                 return self._fields_of.get(name, {})
-            case Meter(source=FamilySource(names)):
-                each = [self._fields_of.get(name, {}).items() for name in names]
+            case Meter(source=source):
+                families = self._families_of(source)
+                each = [{**self._fields_of.get(name, {}), **self._roles_of.get(name, {})}.items() for name in families]
                 return dict(set.intersection(*map(set, each))) if each else {}
             case _:
                 return {}
+
+    def _families_of(self, source: Source) -> tuple[str, ...]:
+        """The families of a meter before; a ratio counts those of both its meters."""
+        match source:
+            case FamilySource(families):
+                return families
+            case RatioSource(numerator, denominator):
+                parts = (self._sources[name] for name in (numerator, denominator) if name in self._sources)
+                return tuple(name for part in parts for name in self._families_of(part))
 
     def _item_keys(self, old: tuple[object, ...], new: tuple[object, ...]) -> tuple[list[Hashable], list[Hashable]]:
         """What tells the items of two lists apart: a name, a match, a bound; else the position."""
@@ -350,6 +392,8 @@ class _Finder:
                 return frozenset(map(form, match))
             case Tier(up_to=bound):
                 return ("up to", bound)
+            case Leave(name=subject, rule=rule, regime=regime):
+                return (subject, rule, regime)
             case _:
                 return name or getattr(item, "name", None)
 
@@ -404,31 +448,38 @@ class _Finder:
             meant[form(thing, without=_NAMING)][1].append(thing.name)
         return {left[0]: right[0] for left, right in meant.values() if len(left) == len(right) == 1}
 
-    def _renamed_fields(self, before: Program, after: Program) -> dict[str, dict[str, str]]:
-        """New names of fields by old ones, for each family by its name before.
+    def _renamed_fields(
+        self, before: Program, after: Program
+    ) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+        """New names of fields by old ones, for each family by its name before; then those that have a role.
 
-        A field is renamed where one that is gone and one that is new mean the same and stand in the same place, and no
-        meter names the one where the other is.
+        A field is renamed where one that is gone and one that is new mean the same and stand in the same place, or have
+        the same role, and no meter names the one where the other is.
         """
         found: dict[str, dict[str, str]] = {}
+        found_roles: dict[str, dict[str, str]] = {}
         now = {family.name: family for family in after.families}
         for old in before.families:
             new = now.get(self._families.get(old.name, old.name))
             if new is None or old.fields == new.fields:
                 continue
-            left, right = _declared(old), _declared(new)
-            lost = {field.name for field in left} - {field.name for field in new.fields}
-            fresh = {field.name for field in right} - {field.name for field in old.fields}
+            was, is_now = ({field.name for field in family.fields} for family in (old, new))
             pairs = {
                 one.name: other.name
-                for one, other in zip(left, right, strict=False)
-                if one.name in lost and other.name in fresh and form(one, _NAMING) == form(other, _NAMING)
+                for one, other in zip(_declared(old), _declared(new), strict=False)
+                if one.name not in is_now and other.name not in was and form(one, _NAMING) == form(other, _NAMING)
             }
-            if pairs:
+            roles = {
+                one: other
+                for one, other in ((getattr(old, role), getattr(new, role)) for role in _ROLES)
+                if one is not None and other is not None and one not in is_now and other not in was
+            }
+            if pairs or roles:
                 used, uses = _named(before, old.name), _named(after, new.name)
-                kept = {one: other for one, other in pairs.items() if one not in uses and other not in used}
-                found |= {old.name: kept} if kept else {}
-        return found
+                for into, given in ((found, pairs), (found_roles, roles)):
+                    kept = {one: other for one, other in given.items() if one not in uses and other not in used}
+                    into.update({old.name: kept} if kept else {})
+        return found, found_roles
 
 
 _NAMING = frozenset({"name", "sql_name", "description"})
@@ -447,7 +498,7 @@ def _keys(step: Step, short: bool, position: int | None) -> Iterable[str | int]:
     name = getattr(step.item, "name", None)
     if isinstance(step.item, Statement):
         return (*keys, *step.item.name.split("."))
-    return (*keys, name if field == (Family, "fields") and name is not None else position)
+    return (*keys, name if field in {(Family, "fields"), (Regime, "terms")} and name is not None else position)
 
 
 def _is_short(subject: object) -> bool:
@@ -489,6 +540,15 @@ def _with_names(expr: Expr, names: Mapping[str, str]) -> Expr:
 
 def _role_names(owner: object) -> set[Hashable]:
     return {getattr(owner, role) for role in _ROLES} if isinstance(owner, Family) else set()
+
+
+def _heirs(before: object, after: object) -> Iterator[tuple[str, str]]:
+    """The fields that a role goes from and to; what else is said of them is compared."""
+    if isinstance(before, Family) and isinstance(after, Family):
+        for role in _ROLES:
+            old, new = getattr(before, role), getattr(after, role)
+            if old is not None and new is not None and old != new:
+                yield old, new
 
 
 def _followers(before: Family, after: Family) -> set[tuple[str, Hashable]]:

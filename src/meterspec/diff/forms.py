@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import fields, is_dataclass
 
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
-from meterspec.ir import Compliance, FamilySource, Field, Meter, Program, Sink
+from meterspec.ir import Compliance, FamilySource, Field, Meter, Program, Regime, Sink, Term, Zone
 
 __all__ = ["UNORDERED", "compared", "form"]
 
@@ -26,6 +26,14 @@ UNORDERED = {
     (Field, "statements"),
     (Program, "sinks"),
     (Program, "statements"),
+    (Program, "regimes"),
+    (Program, "zones"),
+    (Program, "leaves"),
+    (Regime, "applies_to"),
+    (Regime, "requires"),
+    (Regime, "terms"),
+    (Term, "kinds"),
+    (Zone, "members"),
     (Sink, "receives"),
     (Meter, "examples"),
     (FamilySource, "families"),

@@ -9,7 +9,20 @@ from typing import Any
 from meterspec.diff.changes import Change, Step, find
 from meterspec.diff.rules import Area, ChangeRule, Impact, rule_of
 from meterspec.diff.words import field_type, reads_the_same, text, with_types
-from meterspec.ir import Example, ExpectedRow, Family, Field, Meter, MeterKind, Price, Program, Rate, Statement, Tier
+from meterspec.ir import (
+    Example,
+    ExpectedRow,
+    Family,
+    Field,
+    Meter,
+    MeterKind,
+    Price,
+    Program,
+    Rate,
+    Statement,
+    Term,
+    Tier,
+)
 from meterspec.source import Place
 
 __all__ = ["Verdict", "as_json", "diff", "facts", "renamed"]
@@ -114,6 +127,7 @@ def facts(change: Change, before: str, after: str) -> dict[str, str]:
         "per": "package" if price is not None and price.package_size is not None else "unit",
         "currency": price.currency if price is not None else "",
         "interval": price.interval.value if price is not None else "",
+        "bound": _bound_by(change),
     }
 
 
@@ -168,13 +182,33 @@ def _area(change: Change) -> Area:
     return Area.INVOICES if MeterKind.BILLING in kinds else Area.REPORTS
 
 
+_KINDS = {"families": "family ", "meters": "meter ", "regimes": "regime ", "zones": "zone ", "leaves": "the leave of "}
+
+
+def _bound_by(change: Change) -> str:
+    """The families and meters that name the regime or zone of a change: "`calls` and `traffic`"."""
+    if change.route[0].field not in {"regimes", "zones"}:
+        return ""
+    program, name = change.new(Program), change.subject
+    assert program is not None
+    bound = [(family.name, family.compliance) for family in program.families]
+    bound += [(meter.name, meter.compliance) for meter in program.meters]
+    said = [one for one, own in bound if name in (*own.regulatory_regimes, *own.jurisdiction)]
+    shown = [f"`{one}`" for one in said[:_MOST]] + ([f"{len(said) - _MOST} more"] if len(said) > _MOST else [])
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
+
+
+_MOST = 5
+"""Families and meters that are named where a regime binds many."""
+
+
 def _where(change: Change) -> str:
     """What changed, from the inside out: "tier 1 of `agent-hours-billing`"."""
     steps = [step for step in change.route[1:] if step.item is not None and not isinstance(step.item, Statement)]
     things = [_thing(step) for step in steps]
     if things:
         return " of ".join([*reversed(things), f"`{change.subject}`"])
-    kind = {"families": "family ", "meters": "meter "}.get(change.route[0].field, "")
+    kind = _KINDS.get(change.route[0].field, "")
     return f"{kind}`{change.subject}`"
 
 
@@ -191,6 +225,8 @@ def _thing(step: Step) -> str:
             return f"tier {number + 1}"
         case ExpectedRow():
             return f"row {number + 1}"
+        case Term(name=name):
+            return f"evidence `{name}`"
         case _:
             return f"{step.field} {number + 1}"
 

@@ -20,6 +20,7 @@ from meterspec.ir import (
     FamilySource,
     Field,
     FieldType,
+    Leave,
     Lifetime,
     Meter,
     Price,
@@ -28,6 +29,7 @@ from meterspec.ir import (
     Rolling,
     Sink,
     Statement,
+    Term,
     Tier,
     Tumbling,
 )
@@ -55,6 +57,11 @@ def text(value: object) -> str:
             return name
         case Statement(name=name, value=said):
             return f"{name} = {said}"
+        case Term(name=name, months=months, clock=clock):
+            return f"{name} for {months} months from {clock}"
+        case Leave(rule=rule, regime=regime, expires_on=expires, months=months):
+            least = "" if months is None else f" to {months} months"
+            return f"{rule}{f' of {regime}' if regime else ''}{least} until {expires}"
         case Field():
             return field_type(value)
         case BillingCycle():

@@ -94,7 +94,7 @@ def _page(todo: Sequence[Step], moves: dict[str, Move], files: dict[str, list[st
     lines = ["# How to ship it", "", f"Changes: {counts or 'none'}.", ""]
     lines += [f"{number}. {escaped(step.words)} ({', '.join(step.because)})" for number, step in enumerate(todo, 1)]
     if not todo:
-        lines.append("There is nothing to be done.")
+        lines.append("There is nothing to be done." if not any(moves.values()) else "People have nothing to do.")
     for taken, dialects in _alike(moves):
         scripts = ", ".join(f"`{FOLDER / dialect}.sql`" for dialect in dialects)
         lines += ["", "## Views", "", f"In this order, as in {scripts}:", ""]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from meterspec.diff import Area, Kind, Verdict, renamed
+from meterspec.diff import Area, Change, Kind, Verdict, renamed
 from meterspec.ir import (
     Aggregate,
     Credits,
@@ -162,16 +162,29 @@ def _of_family(readers: _Readers, verdict: Verdict) -> _Asked:
             yield Action.STORE, name, ""
             yield from _readers_of(readers, name)
         case owner, field, _ if field in _READING.get(owner, ()):
-            if owner is Field and field in {"name", "type", "precision", "scale"}:
+            if _is_column(change):
                 yield Action.RAW_TABLE, name, message
             if verdict.impact == "breaking":
                 yield Action.PRODUCERS, name, message
             yield views
             yield Action.STORE, name, ""
+            if owner is Family or field == "name":  # columns have another name
+                yield Action.READERS, name, message
+                for meter in readers().get(name, ()):
+                    if change.after in meter.group_by:
+                        yield Action.READERS, meter.name, message
             yield from _readers_of(readers, name)
         case owner, "unit", Kind.CHANGED if owner is Field:
             yield Action.PRODUCERS, name, message
             yield from _readers_of(readers, name)
+
+
+def _is_column(change: Change) -> bool:
+    """Whether the raw table has another column: one has another name or type, or a role goes to a field that is new."""
+    if change.owner is Field:
+        return change.field in {"name", "type", "precision", "scale"}
+    family = change.old(Family)
+    return family is not None and isinstance(change.after, str) and change.after not in [f.name for f in family.fields]
 
 
 def _readers_of(readers: _Readers, family: str) -> _Asked:
@@ -204,6 +217,7 @@ def _of_meter(verdict: Verdict) -> _Asked:
         case (_, "meters", Kind.REMOVED):
             yield Action.READERS, name, "its view is gone"
             if billed:
+                yield Action.VIEWS, name, ""
                 yield Action.RETIRE_PRICE, name, ""
         case owner, "name" | "sql_name", _ if owner is Meter:
             yield Action.VIEWS, name, ""
@@ -218,10 +232,13 @@ def _of_meter(verdict: Verdict) -> _Asked:
             if billed and field == "function":
                 yield Action.NEW_METER, name, ""
         case owner, "price", Kind.REMOVED if owner is Meter:
+            yield Action.VIEWS, name, ""  # those of the invoices
             yield Action.RETIRE_PRICE, name, ""
         case owner, "price", _ if owner is Meter:
+            yield Action.VIEWS, name, ""
             yield Action.NEW_METER, name, ""
         case owner, _, _ if owner in _PRICED:
+            yield Action.VIEWS, name, ""
             yield Action.NEW_PRICE, name, ""
             yield Action.CYCLE, name, ""
         case owner, "unit" | "description", _ if owner is Meter and billed:

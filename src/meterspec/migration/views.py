@@ -38,8 +38,8 @@ class Move:
     drop: tuple[View, ...]
     """To be dropped after that, in this order; none of the others reads them."""
     stale: tuple[View, ...]
-    """All views of `replace` that are there before, dependents first: what an engine that keeps the columns of a view
-    drops before it creates them again."""
+    """All views of `replace` and `drop` that are there before, dependents first: what an engine that keeps a view as it
+    is drops before it creates any."""
 
     def __bool__(self) -> bool:
         return bool(self.replace or self.drop)
@@ -63,7 +63,7 @@ def _created(artifact: Artifact, dialect: str) -> Iterator[View]:
             statement.append(token)
             continue
         kinds = [one.token_type for one in statement[:5]]
-        if TokenType.VIEW in kinds:
+        if kinds[:1] == [TokenType.CREATE] and TokenType.VIEW in kinds:
             first = kinds.index(TokenType.VIEW) + 1
             last = next(n for n, one in enumerate(statement) if n > first and one.token_type is TokenType.ALIAS)
             relation = artifact.text[statement[first].start : statement[last - 1].end + 1]
@@ -80,22 +80,26 @@ def move(before: Mapping[str, View], after: Mapping[str, View]) -> Move:
         old = before.get(name)
         if old is None or old.statement != view.statement or again.keys() & view.mentions:
             again[name] = view
-    stale = [view for name, view in before.items() if name in again]
+    stale = [view for name, view in before.items() if name in again or name not in after]
     gone = [view for name, view in before.items() if name not in after]
     return Move(tuple(again.values()), tuple(gone[::-1]), tuple(stale[::-1]))
 
 
 def script(taken: Move, dialect: str) -> str:
-    """The statements of a move. PostgreSQL keeps the columns of a view, and changes views in one transaction."""
+    """The statements of a move. PostgreSQL keeps the columns of a view and SQLite replaces none: there views are
+    dropped first, in one transaction with all that follows."""
     create = [{"words": f"From {view.file.name}.", "sql": view.statement} for view in taken.replace]
-    gone = [_dropped(view) for view in taken.drop]
-    if dialect != "postgres":
-        statements = create + gone
-    else:
-        stale = [_dropped(view) for view in (*taken.drop, *taken.stale)]
-        begin, commit = {"words": "All or nothing.", "sql": "BEGIN"}, {"words": "Done.", "sql": "COMMIT"}
-        statements = [begin, *stale, *create, commit]
     title = "From the views of the spec before to those of this one; grants on a view that is dropped go with it."
+    if dialect == "postgres" or not DIALECTS[dialect].replaces_views:
+        begin, commit = {"words": "All or nothing.", "sql": "BEGIN"}, {"words": "Done.", "sql": "COMMIT"}
+        if create:
+            words = (
+                f"Nothing reads the raw tables here: the place to change the type of a column.\n-- {create[0]['words']}"
+            )
+            create[0] = create[0] | {"words": words}
+        statements = [begin, *map(_dropped, taken.stale), *create, commit]
+    else:
+        statements = create + list(map(_dropped, taken.drop))
     return render("sql/script.sql.j2", title=title, statements=statements)
 
 

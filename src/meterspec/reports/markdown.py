@@ -12,10 +12,10 @@ from meterspec.markup import escaped
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
     amount,
-    changed_rows,
     customer_row,
     number_table,
     numbers_words,
+    remarks,
     signed,
     summary,
     total_words,
@@ -41,10 +41,10 @@ def as_markdown(comparison: Comparison) -> str:
     moved = movements(comparison.money.invoices) if comparison.money is not None else []
     parts = [MARKER, f"### meterspec: {summary(comparison.changes)}\n"]
     parts += [f"{_movement_words(movement)}\n" for movement in moved]
-    parts += [f"- {escaped(line)}\n" for line in changed_rows(comparison)]
     loud = [c for c in comparison.changes if c.impact is not Impact.SAFE and c.approval is None]
     quiet = [c for c in comparison.changes if c.impact is Impact.SAFE or c.approval is not None]
     page = _Page("\n".join(parts))
+    page.add(_listed([f"- {escaped(line)}" for line in remarks(comparison)]))
     page.add(_changes(loud))
     page.add(_folded("How to ship it", _steps(comparison)))
     for movement in moved:
@@ -75,9 +75,7 @@ class _Page:
             self.text += f"\n{part}"
         else:
             self._full = True
-            self.text += (
-                "\n<sub>There is more than a comment holds: <code>meterspec diff</code> prints all of it.</sub>\n"
-            )
+            self.text += f"\n{_CUT}\n"
 
 
 def _changes(changes: Sequence[Reported]) -> list[str]:
@@ -108,10 +106,14 @@ def _movers(movement: Movement) -> list[str]:
 
 
 def _steps(comparison: Comparison) -> list[str]:
-    steps = comparison.steps[:_ROWS]
-    lines = [f"{number}. {escaped(step.words)} ({', '.join(step.because)})" for number, step in enumerate(steps, 1)]
-    more = len(comparison.steps) - len(lines)
-    return [*lines, f"\nand {more} more"] if more else lines
+    steps = enumerate(comparison.steps, 1)
+    return _listed([f"{number}. {escaped(step.words)} ({', '.join(step.because)})" for number, step in steps])
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    """The first of the lines of a list."""
+    more = len(lines) - _ROWS
+    return [*lines[:_ROWS], f"\nand {more} more"] if more > 0 else [*lines]
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:

@@ -12,10 +12,10 @@ from meterspec.render import printable
 from meterspec.reports.comparison import Comparison, Movement, Reported, movements
 from meterspec.reports.words import (
     amount,
-    changed_rows,
     customer_row,
     number_table,
     numbers_words,
+    remarks,
     signed,
     summary,
     total_words,
@@ -60,7 +60,7 @@ def as_page(comparison: Comparison) -> str:
         currencies=[_currency(movement) for movement in moved],
         numbers=[_numbers(one) for one in numbers],
         still=still,
-        rows=[printable(line) for line in changed_rows(comparison)],
+        rows=[printable(line) for line in remarks(comparison)],
         priced=comparison.money is not None,
     )
 

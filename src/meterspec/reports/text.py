@@ -7,10 +7,10 @@ from meterspec.render import Palette, printable, table
 from meterspec.reports.comparison import Comparison, Reported, movements
 from meterspec.reports.words import (
     amount,
-    changed_rows,
     customer_row,
     number_table,
     numbers_words,
+    remarks,
     signed,
     summary,
     total_words,
@@ -66,7 +66,7 @@ def _money(comparison: Comparison, palette: Palette) -> list[str]:
     still = [numbers.meter for numbers in money.numbers if not numbers.moved]
     if still:
         parts.append(f"every number is the same: {', '.join(still)}\n")
-    parts += [f"{printable(line)}\n" for line in changed_rows(comparison)]
+    parts += [f"{printable(line)}\n" for line in remarks(comparison)]
     return parts
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amount",
-    "changed_rows",
     "customer_row",
     "moment",
     "number_table",
     "numbers_words",
+    "remarks",
     "signed",
     "summary",
     "total_words",
@@ -102,10 +102,17 @@ def number_table(numbers: Numbers, most: int) -> tuple[list[str], list[list[str]
     return ["from", "to", *names, "before", "after", "difference", "%"], rows
 
 
-def changed_rows(comparison: Comparison) -> list[str]:
-    """A sentence for each family of which other rows are accepted, or other ones count once."""
+def remarks(comparison: Comparison) -> list[str]:
+    """What belongs to the amounts and numbers: a sentence for each family of which other rows are accepted, or other
+    ones count once, and one for the meters that were not computed."""
     money = comparison.money
-    return [_rows_words(rows) for rows in money.rows if _differ(rows)] if money is not None else []
+    if money is None:
+        return []
+    said = [_rows_words(rows) for rows in money.rows if _differ(rows)]
+    if money.skipped:
+        names = ", ".join(f"`{name}`" for name in money.skipped)
+        said.append(f"not computed, because no events of their families were given: {names}")
+    return said
 
 
 def _differ(rows: Rows) -> bool:

@@ -1,8 +1,8 @@
 """What a change means: a table of rules, each one fact about one field of the IR.
 
 `rule` says what a rule is, `conditions` and `cost` what can hold of a change, and the table itself is a module per
-subject: `events`, `meters`, `prices`, `caps`, `compliance`. The first rule that fits a change judges it. What none fits
-is MD000 and waits for a person: nothing is safe by default.
+subject: `events`, `meters`, `prices`, `caps`, `compliance`, `registry`. The first rule that fits a change judges it.
+What none fits is MD000 and waits for a person: nothing is safe by default.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from meterspec.diff.changes import Change
-from meterspec.diff.rules import caps, compliance, events, meters, prices
+from meterspec.diff.rules import caps, compliance, events, meters, prices, registry
 from meterspec.diff.rules.rule import Area, ChangeRule, Impact, Shown, Test
 
 __all__ = ["RULES", "UNKNOWN", "Area", "ChangeRule", "Impact", "Shown", "rule_of"]
@@ -30,7 +30,7 @@ UNKNOWN = ChangeRule(
 
 def _complete() -> Iterator[ChangeRule]:
     """Every rule; one without an example shows that of its mirror, read backwards."""
-    table = (*events.RULES, *meters.RULES, *prices.RULES, *caps.RULES, *compliance.RULES)
+    table = (*events.RULES, *meters.RULES, *prices.RULES, *caps.RULES, *compliance.RULES, *registry.RULES)
     shown = {rule.code: rule.example for rule in table}
     for rule in table:
         example = next((shown[code] for code in rule.mirror if shown[code]), None)
