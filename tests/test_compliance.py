@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ import tomli
 
 from meterspec.assessment import Assessment, Period, Status
 from meterspec.backends.compliance.manifest import earliest
-from meterspec.check.compliance import carbon
+from meterspec.check import check
+from meterspec.check.compliance import carbon, rules
 from meterspec.check.compliance.overlap import Overlap, overlap
 from meterspec.diagnostics import Diagnostic, Diagnostics, Severity
 from meterspec.ir import Program
@@ -23,6 +25,8 @@ from meterspec.lint import STRICT, choose
 from meterspec.pipeline import assess, load
 from meterspec.project import SpecFile, collect
 from meterspec.regimes import AS_OF, CLOCKS, Registry
+from meterspec.spec import toml
+from meterspec.spec.reader import read_document
 from meterspec.units import parse
 from tests.conftest import FIXTURES, ROOT, SHARED
 
@@ -121,6 +125,40 @@ def test_what_passed_is_written_down_with_the_values_that_were_compared() -> Non
     assert kept.status is Status.PASS
     assert dict(kept.compared)["kept"] == "120 months from event_time (meter agent-carbon-attribution)"
     assert dict(kept.compared)["asked"].startswith("120 months from calendar_year_end")
+
+
+EXAMPLES = [dedent(text) for rule in rules() for text in (rule.bad, rule.good) if text]
+
+
+@pytest.mark.parametrize("text", [PUBLISHED.read_text(), CORRECTED.read_text(), *EXAMPLES])
+def test_a_check_that_writes_nothing_down_finds_the_same(text: str) -> None:
+    files, known = [SpecFile("meterspec.toml", text.encode())], Diagnostics()
+    brief, whole = Diagnostics(), Diagnostics()
+    parsed = toml.read("meterspec.toml", text.encode(), known)
+    document = parsed and read_document(*parsed, known)
+    assert parsed and document
+    program = check([(parsed[0], document)], known)
+    assess(program, files, brief)
+    assess(program, files, whole, always=True)
+    assert brief.found == whole.found
+
+
+@pytest.mark.parametrize(
+    ("field", "reads"),
+    [("customer_id", True), ("customerId", True), ("userEmail", True), ("ip4_address", True), ("shipping", False)],
+)
+def test_names_that_read_as_those_of_persons(field: str, reads: bool) -> None:
+    _, found = judged(f"""
+        [[families]]
+        name = "api.call"
+        schema.{field} = {{ type = "string" }}
+        [[meters]]
+        name = "calls"
+        source = {{ kind = "family", family = "api.call" }}
+        aggregate = {{ fn = "COUNT", group_by = ["{field}"] }}
+        compliance.regulatory_regimes = ["uk_accounting"]
+    """)
+    assert ("MS531" in codes(found)) is reads
 
 
 # Places ---------------------------------------------------------------------------------------------------------

@@ -8,9 +8,8 @@ from typing import Any
 from meterspec.assessment import Period
 from meterspec.check.compliance.judging import Judge
 from meterspec.diagnostics import Rule, Severity
-from meterspec.ir import Family, Meter, MeterKind
+from meterspec.ir import Compliance, Family, Meter, MeterKind, stated
 from meterspec.regimes import CLOCKS, Regime, Retention
-from meterspec.source import Place
 
 __all__ = ["check_retention"]
 
@@ -215,7 +214,11 @@ def check_retention(judge: Judge) -> None:
     for family, meters in judge.families:
         _check_state(judge, family, meters)
         _check_hot(judge, family, meters)
-        periods = [_period(judge, family, meter) for meter in meters]
+        clock, is_used = _clock_of(family), judge.noted or _is_limited(family)
+        asked = [_asked(judge, family, meter, clock) for meter in meters]
+        if not is_used:
+            continue
+        periods = [_period(judge, family, meter, sources) for meter, sources in zip(meters, asked, strict=True)]
         of_family = _of_family(judge, family, [period for period in periods if period is not None])
         if of_family is not None:
             _check_deletion(judge, family, of_family)
@@ -238,44 +241,47 @@ def check_retention(judge: Judge) -> None:
                 )
 
 
-def _declared(family: Family, meter: Meter) -> tuple[int, str, Place | None] | None:
-    """The months that a meter's events are kept by the spec, who says so, and where."""
-    said = [
-        (own.audit_retention_years * 12, words, own.origin and own.origin / "audit_retention_years")
-        for own, words in ((family.compliance, f"family {family.name}"), (meter.compliance, f"meter {meter.name}"))
-        if own.audit_retention_years is not None
-    ]
-    return max(said, key=lambda one: one[0], default=None)
+def _declared(family: Family, meter: Meter) -> tuple[int, str, Compliance] | None:
+    """The months that a meter's events are kept by the spec, and who says so."""
+    of_family, of_meter = family.compliance.audit_retention_years, meter.compliance.audit_retention_years
+    if of_meter is not None and (of_family is None or of_meter > of_family):
+        return of_meter * 12, f"meter {meter.name}", meter.compliance
+    return None if of_family is None else (of_family * 12, f"family {family.name}", family.compliance)
 
 
 def _clock_of(family: Family) -> str:
     return str(family.compliance.stated("retention_from") or CLOCKS[0])
 
 
-def _asked(judge: Judge, meter: Meter) -> list[tuple[Regime, Retention]]:
-    return [
-        (regime, each)
-        for regime in judge.regimes_of(meter)
-        for each in regime.retention
-        if each.covers == "events" and meter.kind.value in each.kinds
-    ]
+def _is_limited(family: Family) -> bool:
+    """Whether something is deleted or erased, so that how long it has to be kept is asked for."""
+    ends = (stated(field.statements, "erase_after_months") for field in family.fields if field.statements)
+    return family.compliance.stated("deleted_after_years") is not None or any(end is not None for end in ends)
 
 
-def _period(judge: Judge, family: Family, meter: Meter) -> Period | None:
-    """The period of a meter's events, once each regime has been compared with what the spec says."""
-    declared, clock = _declared(family, meter), _clock_of(family)
-    sources: list[tuple[int, str, str, str | None, bool]] = []
+_Asks = tuple[int, str, str, str | None, bool]
+"""Months, their clock, who asks for them, where that is read, and whether it was verified."""
+
+
+def _asked(judge: Judge, family: Family, meter: Meter, clock: str) -> list[_Asks]:
+    """Who asks for how long of a meter's events, once each regime has been compared with what the spec says."""
+    declared = _declared(family, meter)
+    sources: list[_Asks] = []
     if declared is not None:
         sources.append((declared[0], clock, declared[1], None, True))
-    for regime, each in _asked(judge, meter):
-        months = each.min_months
-        if declared is not None:
-            waived = _compare(judge, family, meter, declared, clock, regime, each)
-            if waived is not None:
-                months = waived
-                sources.append((months, each.clock, "override", each.reference, True))
+    for regime in judge.regimes_of(meter):
+        for each in regime.retention:
+            if each.covers != "events" or meter.kind.value not in each.kinds:
                 continue
-        sources.append((months, each.clock, f"regime {regime.id}", each.reference, each.verified))
+            waived = None if declared is None else _compare(judge, meter, declared, clock, regime, each)
+            if waived is None:
+                sources.append((each.min_months, each.clock, f"regime {regime.id}", each.reference, each.verified))
+            else:
+                sources.append((waived, each.clock, "override", each.reference, True))
+    return sources
+
+
+def _period(judge: Judge, family: Family, meter: Meter, sources: Sequence[_Asks]) -> Period | None:
     if not sources:
         return None
     months, counted, won_by, reference, verified = max(sources, key=lambda one: (one[0], CLOCKS.index(one[1])))
@@ -296,15 +302,18 @@ def _period(judge: Judge, family: Family, meter: Meter) -> Period | None:
 
 def _compare(
     judge: Judge,
-    family: Family,
     meter: Meter,
-    declared: tuple[int, str, Place | None],
+    declared: tuple[int, str, Compliance],
     clock: str,
     regime: Regime,
     each: Retention,
 ) -> int | None:
     """Reports MS510 or MS514; gives the months of an override where one counts."""
-    months, who, at = declared
+    months, who, own = declared
+    is_late = CLOCKS.index(each.clock) > CLOCKS.index(clock) and months < each.min_months + 12
+    if months >= each.min_months and not is_late and not judge.noted:
+        return None
+    at = own.origin and own.origin / "audit_retention_years"
     unverified = None if each.verified else f"this period of `{regime.id}` was derived, not read in a law"
     compared: dict[str, Any] = {
         "kept": f"{months} months from {clock} ({who})",
@@ -333,8 +342,7 @@ def _compare(
         )
         return months if given is not None else None
     judge.passes(BELOW_REGIME, meter.name, [regime], **compared)
-    late = CLOCKS.index(each.clock) > CLOCKS.index(clock)
-    if late and months < each.min_months + 12:
+    if is_late:
         judge.fails(
             EARLY_CLOCK,
             meter.name,
