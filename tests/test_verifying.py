@@ -151,6 +151,12 @@ def dangling(build: Path) -> None:
     (build / "compliance" / "report.html").symlink_to(build / "nowhere")
 
 
+def linked(build: Path) -> None:
+    path = build / "compliance" / "report.html"
+    path.rename(build.parent / "report.html")
+    path.symlink_to(build.parent / "report.html")
+
+
 def a_linked_folder(build: Path) -> None:
     other = build.parent / "other"
     other.mkdir()
@@ -182,6 +188,7 @@ BROKEN: list[tuple[Callable[[Path], None], str, str]] = [
     (input_changed_with_its_manifest, "MS663", "`stripe/agent_hours_billing.json` is not what"),
     (gone, "MS661", "`compliance/report.html` is gone"),
     (dangling, "MS661", "`compliance/report.html` is gone"),
+    (linked, "MS661", "there is a link in its place"),
     (a_linked_folder, "MS662", "`linked` is in the folder"),
     (added, "MS662", "`sql/duckdb/extra.sql` is in the folder"),
     (unsigned, "MS664", "`compliance/statement.dsse.json` is not there"),

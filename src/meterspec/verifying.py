@@ -212,7 +212,10 @@ def _check_files(folder: Path, files: dict[str, str], out: Diagnostics, besides:
     found_there = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     there = {path.relative_to(folder).as_posix() for path in found_there}
     for name, wanted in sorted(files.items()):
-        if name not in there or not (folder / name).is_file():
+        if name in there and (folder / name).is_symlink():
+            hint = "there is a link in its place, and what that leads to can change"
+            out.report(MISSING_FILE, at=None, hint=hint, path=name)
+        elif name not in there or not (folder / name).is_file():
             out.report(MISSING_FILE, at=None, path=name)
         elif (found := sha256((folder / name).read_bytes()).hexdigest()) != wanted:
             out.report(CHANGED_FILE, at=None, path=name, found=found, wanted=wanted)
