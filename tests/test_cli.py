@@ -344,6 +344,15 @@ def test_diff_is_silent_on_comments_and_layout(tmp_path: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)["changes"]) == (0, [])
 
 
+def test_what_explain_shows_of_a_spec_commands_no_terminal(tmp_path: Path) -> None:
+    name = f'name = "{METER}"\n'
+    text = Path(PUBLISHED).read_text()
+    assert text.count(name) == 1
+    (tmp_path / "meterspec.toml").write_text(text.replace(name, name + 'description = "a\\u001b[31m\\nb"\n'))
+    said = meterspec("explain", METER, str(tmp_path)).stdout
+    assert said.startswith(f"{METER}: a\\x1b[31m b\n")
+
+
 def test_explain_a_meter_from_field_to_view() -> None:
     said = meterspec("explain", METER, PUBLISHED).stdout
     for word in (

@@ -128,7 +128,8 @@ def test_the_retention_that_won_says_who_asked_for_it() -> None:
     kept = schedule["acme.platform.agent-run"]
     assert (kept["months"], kept["clock"]) == (120, "calendar_year_end")
     assert kept["delete_not_before"] == "2037-01-01"
-    assert {"source": "family acme.platform.agent-run", "months": 120} in kept["sources"]
+    assert kept["won_by"] == "family acme.platform.agent-run"
+    assert {"source": "regime csrd", "months": 120, "clock": "calendar_year_end"} in kept["sources"]
 
 
 @builds

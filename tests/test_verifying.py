@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -25,11 +26,15 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from google.protobuf import json_format
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
 
 from meterspec.__main__ import main
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "examples" / "carbon-report"
+EVENTS = EXAMPLE / "events.jsonl"
 LONG = ROOT / "fixtures" / "specs" / "valid" / "published_long.toml"
 
 
@@ -146,6 +151,12 @@ def dangling(build: Path) -> None:
     (build / "compliance" / "report.html").symlink_to(build / "nowhere")
 
 
+def linked(build: Path) -> None:
+    path = build / "compliance" / "report.html"
+    path.rename(build.parent / "report.html")
+    path.symlink_to(build.parent / "report.html")
+
+
 def a_linked_folder(build: Path) -> None:
     other = build.parent / "other"
     other.mkdir()
@@ -177,9 +188,10 @@ BROKEN: list[tuple[Callable[[Path], None], str, str]] = [
     (input_changed_with_its_manifest, "MS663", "`stripe/agent_hours_billing.json` is not what"),
     (gone, "MS661", "`compliance/report.html` is gone"),
     (dangling, "MS661", "`compliance/report.html` is gone"),
+    (linked, "MS661", "there is a link in its place"),
     (a_linked_folder, "MS662", "`linked` is in the folder"),
     (added, "MS662", "`sql/duckdb/extra.sql` is in the folder"),
-    (unsigned, "MS664", "the build is not signed"),
+    (unsigned, "MS664", "`compliance/statement.dsse.json` is not there"),
     (signature_of_other_files, "MS665", "is not `compliance/statement.json`"),
     (broken_signature, "MS665", "is not signed by the key"),
 ]
@@ -231,6 +243,8 @@ def password(folder: Path) -> Path:
         (["compile", EXAMPLE, "--sign", "PRIVATE", "--target", "sql"], "MS005", "without the target `compliance`"),
         (["compile", EXAMPLE, "--as-of", "tomorrow"], "MS005", "write a date"),
         (["verify", "BUILD", "--key", "PRIVATE"], "MS052", "give the public one"),
+        (["run", EXAMPLE, "--events", EVENTS, "--sign", "PRIVATE"], "MS005", "name its folder with `--evidence`"),
+        (["run", EXAMPLE, "--engine", "postgres", "--sign", "PRIVATE"], "MS005", "with `--engine postgres`"),
     ],
 )
 def test_what_keeps_a_command_from_its_job(
@@ -292,23 +306,32 @@ def spoiled(path: Path, *route: str | int, value: object = None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "value"),
+    ("route", "value", "words"),
     [
-        (["build"], None),
-        (["build", "targets"], "sql"),
-        (["build", "targets"], ["dbt"]),
-        (["build", "dialects"], [1]),
-        (["build", "as_of"], "soon"),
-        (["build", "rollup"], "fortnight"),
-        (["build", "stripe_usage"], "sometimes"),
+        (["build"], None, "without `build`"),
+        (["build", "targets"], "sql", "whose `build, targets` is a text, and not a list"),
+        (["build", "targets"], ["dbt"], "whose `build, targets` is `dbt`, which there is not"),
+        (["build", "dialects"], [1], "whose `build, dialects` is a whole number, and not a text"),
+        (["build", "as_of"], "soon", "whose `build, as_of` is `soon`, which is no day"),
+        (["build", "rollup"], "fortnight", "whose `build, rollup` is `fortnight`, which there is not"),
+        (["build", "stripe_usage"], "sometimes", "is `sometimes`, which there is not"),
     ],
     ids=str,
 )
-def test_a_manifest_of_a_build_that_is_none(build: Path, route: list[str], value: object) -> None:
+def test_a_manifest_of_a_build_that_is_none(build: Path, route: list[str], value: object, words: str) -> None:
     spoiled(build / "compliance/manifest.json", *route, value=value)
     relist(build, "compliance/manifest.json")
     done = meterspec("verify", build)
-    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "error[MS663]: `compliance/manifest.json` is not what" in done.stderr and words in done.stderr, done.stderr
+
+
+def test_a_spec_that_a_build_keeps_and_that_is_none(build: Path) -> None:
+    (build / "sources.json").write_text('{"files": [{"name": "a.toml"}]}')
+    relist(build, "sources.json")
+    done = meterspec("verify", build)
+    assert done.returncode == 1 and "`sources.json` is not what" in done.stderr
+    assert "it is a file without `files, text`" in done.stderr
 
 
 # Runs -----------------------------------------------------------------------------------------------------------
@@ -377,6 +400,36 @@ def report_changed(folder: Path) -> None:
     path.write_text(path.read_text().replace("0.913437529", "0.5"))
 
 
+def digest_changed(folder: Path) -> None:
+    path = folder / "evidence/manifest.json"
+    facts = json.loads(path.read_text())
+    number = next(n for n, one in enumerate(facts["artefacts"]) if one["path"] == "sql/duckdb/meters.sql")
+    spoiled(path, "artefacts", number, "sha256", value="0" * 64)
+
+
+def family_renamed(folder: Path) -> None:
+    spoiled(folder / "evidence/manifest.json", "events", 0, "family", value="other")
+
+
+def range_changed(folder: Path) -> None:
+    spoiled(folder / "evidence/manifest.json", "options", "range", value="soon")
+
+
+def report_changed_with_its_manifest(folder: Path) -> None:
+    report_changed(folder)
+    relist(folder / "evidence", "report.md")
+
+
+def spec_broken_with_its_manifest(folder: Path) -> None:
+    (folder / "evidence/sources.json").write_text("{")
+    relist(folder / "evidence", "sources.json")
+
+
+def spec_wrong_with_its_manifest(folder: Path) -> None:
+    spec_changed(folder)
+    relist(folder / "evidence", "sources.json")
+
+
 CHANGED: list[tuple[Callable[[Path], None], str, str]] = [
     (event_changed, "MS668", "`../events.jsonl` has the sha256"),
     (events_gone, "MS668", "`../events.jsonl` is gone"),
@@ -384,7 +437,17 @@ CHANGED: list[tuple[Callable[[Path], None], str, str]] = [
     (number_changed, "MS666", "region eu-central: the evidence has 0.5, and the replay gives 0.913437529"),
     (disclosed_value_changed, "MS666", "the evidence has 0.0001 as its disclosure"),
     (number_dropped, "MS666", "the evidence has no such number"),
-    (rejects_hidden, "MS667", "`quality` of the evidence"),
+    (
+        rejects_hidden,
+        "MS667",
+        "`quality, acme.platform.agent-run, rejected`: the evidence has 0, and the replay gives 1",
+    ),
+    (digest_changed, "MS667", "`artefacts, sql/duckdb/meters.sql, sha256`: the evidence has 0"),
+    (family_renamed, "MS667", "`events, family`: the evidence has `other`, and the replay gives no such family"),
+    (range_changed, "MS667", "`options, range`: the evidence has `soon`, and the replay gives no such instant"),
+    (report_changed_with_its_manifest, "MS667", "`files, report.md`: the evidence has"),
+    (spec_broken_with_its_manifest, "MS667", "`sources.json`: the evidence has a file that is not JSON"),
+    (spec_wrong_with_its_manifest, "MS667", "has a spec with an error (meter `agent-carbon-location` is in"),
     (report_changed, "MS660", "`report.md` has the sha256"),
 ]
 
@@ -399,24 +462,102 @@ def test_evidence_that_was_tampered_with(moved: Path, tamper: Callable[[Path], N
 
 
 @pytest.mark.parametrize(
-    ("route", "value"),
+    ("route", "value", "words"),
     [
-        (["files"], None),
-        (["numbers"], None),
-        (["numbers", 0, "group"], "all"),
-        (["events"], {}),
-        (["events", 0, "family"], "other"),
-        (["events", 0, "files", 0, "named"], "yes"),
-        (["options", "meters"], None),
-        (["options", "range"], "soon"),
-        (["options", "as_of"], "soon"),
+        (["files"], None, "without `files`"),
+        (["numbers"], None, "without `numbers`"),
+        (["inputs"], 7, "whose `inputs` is a whole number, and not a list"),
+        (["numbers", 0, "group"], "all", "whose `numbers, group` is a text, and not a table"),
+        (["events"], {}, "whose `events` is a table, and not a list"),
+        (["events", 0, "files", 0, "named"], "yes", "whose `events, files, named` is a text, and not a truth value"),
+        (["options", "meters"], None, "without `options, meters`"),
+        (["options", "cycles"], {"path": 1}, "whose `options, cycles, path` is a whole number, and not a text"),
+        (["compiler"], {}, "without `compiler, version`"),
     ],
     ids=str,
 )
-def test_a_manifest_of_a_run_that_is_none(moved: Path, route: list[str | int], value: object) -> None:
+def test_a_manifest_of_a_run_that_is_none(
+    moved: Path, keys: tuple[Path, Path], route: list[str | int], value: object, words: str
+) -> None:
     spoiled(moved / "evidence/manifest.json", *route, value=value)
+    done = meterspec("verify", "evidence", "--key", keys[1], cwd=moved)
+    assert done.returncode == 2
+    assert "error[MS050]: `evidence` has a `manifest.json` " in done.stderr and words in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000], ids=["empty", "half", "a list", "deep"])
+def test_a_manifest_that_is_no_document(moved: Path, text: str) -> None:
+    (moved / "evidence/manifest.json").write_text(text)
     done = meterspec("verify", "evidence", cwd=moved)
-    assert done.returncode == 2 and "error[MS050]" in done.stderr, done.stderr
+    assert done.returncode == 2
+    words = "that is no table" if text == "[]" else "that is not JSON"
+    assert f"`evidence` has a `manifest.json` {words}" in done.stderr, done.stderr
+
+
+@pytest.fixture(scope="module")
+def signed_project(project: Path, keys: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(shutil.copytree(project, tmp_path_factory.mktemp("signed") / "project"))
+    done = meterspec("run", "--events", "events.jsonl", "--evidence", "evidence", "--sign", keys[0], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def signed(signed_project: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(signed_project, tmp_path / "signed"))
+
+
+def test_the_evidence_of_a_run_is_signed_as_a_build_is(signed: Path, keys: tuple[Path, Path]) -> None:
+    done = meterspec("verify", "evidence", "--key", keys[1], cwd=signed)
+    assert done.returncode == 0, done.stderr
+    assert "signed by key" in done.stdout
+    done = meterspec("verify", "evidence", cwd=signed)
+    assert done.returncode == 0 and "it was not looked at" in done.stderr
+    before = (signed / "evidence/statement.dsse.json").read_bytes()
+    again = ["run", "--events", "events.jsonl", "--evidence", "evidence"]
+    assert meterspec(*again, cwd=signed).returncode == 0
+    assert not (signed / "evidence/statement.dsse.json").exists()
+    assert meterspec(*again, "--sign", keys[0], cwd=signed).returncode == 0
+    assert (signed / "evidence/statement.dsse.json").read_bytes() == before
+
+
+def test_what_is_signed_is_a_statement_about_the_evidence(signed: Path) -> None:
+    envelope = json.loads((signed / "evidence/statement.dsse.json").read_bytes())
+    facts = json.loads(b64decode(envelope["payload"]))
+    statement = Statement.copy_from_pb(json_format.ParseDict(facts, statement_pb2.Statement()))
+    statement.validate()
+    assert [one.name for one in statement.pb.subject] == ["manifest.json", "report.md", "sources.json"]
+    for one in statement.pb.subject:
+        assert one.digest["sha256"] == sha256((signed / "evidence" / one.name).read_bytes()).hexdigest()
+    read = statement.pb.predicate["buildDefinition"]["resolvedDependencies"]
+    assert [one["name"] for one in read] == ["spec/meterspec.toml", "events/../events.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "code", "words"),
+    [
+        (number_changed, "MS665", "what is signed in `statement.dsse.json` is not this `manifest.json`"),
+        (report_changed_with_its_manifest, "MS665", "is not this `manifest.json`"),
+        (lambda folder: (folder / "evidence/statement.dsse.json").unlink(), "MS664", "nothing is signed"),
+        (
+            lambda folder: (folder / "evidence/statement.dsse.json").write_text("{}"),
+            "MS665",
+            "is not signed by the key",
+        ),
+    ],
+)
+def test_signed_evidence_that_was_tampered_with(
+    signed: Path, keys: tuple[Path, Path], tamper: Callable[[Path], None], code: str, words: str
+) -> None:
+    tamper(signed)
+    done = meterspec("verify", "evidence", "--key", keys[1], cwd=signed)
+    assert done.returncode == 1
+    assert f"error[{code}]" in done.stderr and words in done.stderr
+
+
+def test_evidence_signed_by_another_key(signed: Path, tmp_path: Path) -> None:
+    done = meterspec("verify", "evidence", "--key", key_pair(tmp_path, "theirs", 9)[1], cwd=signed)
+    assert done.returncode == 1 and "error[MS665]" in done.stderr and "theirs.pub.pem" in done.stderr
 
 
 OPTIONS = [

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "compare", "write", "write_file", "writing"]
 
-_SIGNATURE = "compliance/statement.dsse.json"
-"""The compiler's own file that no manifest lists: it is there where a key was given."""
+_SIGNATURES = ("compliance/statement.dsse.json", "statement.dsse.json")
+"""The compiler's own files that no manifest lists, of a build and of a run: they are there where a key was given."""
 
 FOREIGN_FILES = Rule(
     code="MS010",
@@ -136,6 +136,6 @@ def _written(folder: Path) -> set[str]:
     manifest = folder / "manifest.json"
     try:
         files = json.loads(manifest.read_bytes())["files"]
-        return {"manifest.json", _SIGNATURE, *(str(file["path"]) for file in files)}
+        return {"manifest.json", *_SIGNATURES, *(str(file["path"]) for file in files)}
     except (OSError, ValueError, KeyError, TypeError):
         return set()

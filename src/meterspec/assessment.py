@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from meterspec.diagnostics import Rule
 from meterspec.records import record
-from meterspec.regimes import Override, Regime, Registry
+from meterspec.regimes import CLOCKS, Override, Regime, Registry
 
-__all__ = ["Assessment", "Control", "Period", "Residence", "Status"]
+__all__ = ["Ask", "Assessment", "Control", "Period", "Residence", "Status"]
 
 
 class Status(StrEnum):
@@ -41,22 +41,40 @@ class Control:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """How long one source asks for evidence to be kept."""
+
+    source: str
+    """`family NAME`, `meter NAME`, `regime NAME` or `override`."""
+    months: int
+    clock: str
+    reference: str | None = None
+    verified: bool = True
+    loose: str | None = None
+    """Why nothing rests on it: nobody has verified it, or it is not in force yet."""
+
+    @property
+    def reach(self) -> int:
+        """The months from an event until it may go, at least, for the first event of a year."""
+        return self.months + (0 if self.clock == CLOCKS[0] else 12)
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class Period:
     """How long one class of evidence of a family or meter has to be kept, and which source won."""
 
     subject: str
     evidence: str
-    months: int
-    clock: str
-    won_by: str
-    """`family NAME`, `meter NAME`, `regime NAME` or `override`."""
-    reference: str | None = None
-    verified: bool = True
-    sources: tuple[tuple[str, int], ...] = ()
-    """Every source that asked, and for how many months."""
+    asked: tuple[Ask, ...]
+    """Every source that asks for it, at least one."""
     ceiling_months: int | None = None
     """The longest that personal data in it may be kept."""
     legal_hold: bool = False
+
+    @property
+    def won(self) -> Ask:
+        """The source that asks for the most."""
+        return max(self.asked, key=lambda one: (one.reach, CLOCKS.index(one.clock)))
 
 
 @record(frozen=True, slots=True, kw_only=True)

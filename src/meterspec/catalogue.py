@@ -102,7 +102,7 @@ def meter_page(program: Program, meter: Meter) -> str:
     from meterspec.backends.manifest import lineage  # noqa: PLC0415
 
     facts = lineage(program, meter)
-    lines = [f"{meter.name}: {meter.description or meter.kind.value + ' meter'}", ""]
+    lines = [f"{meter.name}: {' '.join((meter.description or meter.kind.value + ' meter').split())}", ""]
     for key in ("families", "ratio", "fields", "filter", "aggregate", "value", "window", "group_by"):
         if key in facts:
             lines += _fact(key, facts[key])

@@ -336,12 +336,16 @@ def run(
     evidence: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write what was computed from what, for `meterspec verify`.")
     ] = None,
+    sign: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Sign the evidence with a private Ed25519 key in PEM.")
+    ] = None,
 ) -> None:
     """Compute every meter on event files, or where the events are."""
     from meterspec.commands import counting  # noqa: PLC0415
 
     windows = (as_of, (start, end), between, fill)
-    options = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads, evidence)
+    written = (format.value if format else None, (cycles, cycle_anchor), out, rejects, max_rejects, threads)
+    options = (*written, evidence, sign)
     if engine is not Engine.DUCKDB:
         guarded(counting.run_on, paths or [], engine.value, dsn, events or [], meter or [], *windows, *options)
     guarded(counting.run, paths or [], dsn, events or [], meter or [], *windows, *options)
@@ -539,7 +543,7 @@ def diff(
 def verify(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="What `compile --out` or `run --evidence` wrote.")],
     key: Annotated[
-        str | None, typer.Option(metavar="PUB", help="The public key that the build has to be signed by, in PEM.")
+        str | None, typer.Option(metavar="PUB", help="The public key that it has to be signed by, in PEM.")
     ] = None,
     format: Annotated[TableFormat, typer.Option(help="How the outcome is printed.")] = TableFormat.TABLE,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -15,6 +15,7 @@ from typing import Any
 
 from meterspec import __version__
 from meterspec.backends.base import Artifact
+from meterspec.backends.compliance import as_text, provenance
 from meterspec.backends.manifest import sources
 from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle, EventFiles, read_cycles
@@ -27,9 +28,11 @@ from meterspec.store import SealedEvents
 from meterspec.templates import render
 from meterspec.units import parse
 
-__all__ = ["SCHEMA", "Options", "collected", "computed_again", "files_of"]
+__all__ = ["SCHEMA", "SIGNATURE", "Options", "collected", "computed_again", "files_of", "statement", "unusable"]
 
 SCHEMA = "meterspec/run-manifest@1"
+SIGNATURE = PurePosixPath("statement.dsse.json")
+"""The signed statement about the files of the evidence: a DSSE envelope, written where a key is given."""
 Document = dict[str, Any]
 
 
@@ -112,15 +115,30 @@ def collected(
     options: Options,
     done: Run,
     folder: Path,
+    sign: Callable[[bytes], str] | None = None,
 ) -> list[Artifact]:
-    """The files of the evidence of a run, for a folder; what the spec compiles to is named by its digests, where it
-    does: what is priced in a way that SQL cannot be is computed all the same."""
+    """The files of the evidence of a run, for a folder, the manifest last; what the spec compiles to is named by its
+    digests, where it does: what is priced in a way that SQL cannot be is computed all the same. What `sign` makes of
+    the statement about them is one more of them."""
     from meterspec.pipeline import compile_program  # noqa: PLC0415
 
     compiled = compile_program(program, files, Diagnostics(), targets=["sql", "compliance"])
     own = next((file.organisation for file in files if file.organisation is not None), None)
     facts = document(program, files, own, events, options, done, compiled, folder)
-    return package(facts, sources([(file.name, file.data) for file in files], own))
+    *kept, manifest = package(facts, sources([(file.name, file.data) for file in files], own))
+    signed = [Artifact(SIGNATURE, sign(statement(manifest.text.encode()).encode()))] if sign is not None else []
+    return [*kept, *signed, manifest]
+
+
+def statement(manifest: bytes) -> str:
+    """What is signed: an in-toto Statement about the manifest of a run and the files that it names, made of the spec
+    and the events."""
+    facts = json.loads(manifest)
+    made = {"manifest.json": sha256(manifest).hexdigest()} | {one["path"]: one["sha256"] for one in facts["files"]}
+    read = [(f"{one['role']}/{one['path']}", one["sha256"]) for one in facts["inputs"]]
+    read += [(f"events/{file['path']}", file["sha256"]) for one in facts["events"] for file in one["files"]]
+    made_of = [{"name": name, "digest": {"sha256": digest}} for name, digest in read]
+    return as_text(provenance("run", dict(sorted(made.items())), facts["options"], made_of, __version__))
 
 
 def package(facts: Document, kept: Artifact) -> list[Artifact]:
@@ -131,8 +149,7 @@ def package(facts: Document, kept: Artifact) -> list[Artifact]:
         {"path": str(one.path), "sha256": sha256(one.text.encode()).hexdigest()}
         for one in sorted(files, key=lambda one: one.path)
     ]
-    text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    return [*files, Artifact(PurePosixPath("manifest.json"), text)]
+    return [*files, Artifact(PurePosixPath("manifest.json"), as_text(facts))]
 
 
 def files_of(events: EventFiles | SealedEvents) -> Iterator[Path]:
@@ -204,6 +221,28 @@ def _code(value: object) -> str:
 
 
 # Replay ---------------------------------------------------------------------------------------------------------
+
+
+def unusable(program: Program, facts: Document) -> Iterator[tuple[str, str, str]]:
+    """What of a manifest cannot be computed again: where it stands, what stands there, and what does not."""
+    wanted = facts["options"]
+    for name in dict.fromkeys(one["family"] for one in facts["events"]):
+        if name not in {family.name for family in program.families}:
+            yield "events, family", name, "no such family"
+    for name in wanted["meters"]:
+        if name not in {meter.name for meter in program.meters}:
+            yield "options, meters", name, "no such meter"
+    for key in ("as_of", "start", "end", "range", "cycle_anchor"):
+        text = wanted[key]
+        if text is None:
+            continue
+        moments = text.split("/") if key == "range" else [text]
+        try:
+            list(map(_moment, moments))
+        except ValueError:
+            moments = []
+        if len(moments) != (2 if key == "range" else 1):
+            yield f"options, {key}", text, "no such instant"
 
 
 def computed_again(

@@ -442,6 +442,7 @@ _ENDINGS = {
 `latency_min` and `image_h`, and `mw` and `mj`, which are a milli or a mega."""
 
 
+@lru_cache(maxsize=1024)
 def suggested(name: str) -> str | None:
     """The unit that the name of a field ends in: `ms` for `duration_ms`; None where it ends in none, or in one of two,
     as `totalkWh` does."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from hashlib import file_digest, sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from meterspec import __version__
@@ -15,7 +16,7 @@ from meterspec.backends.compliance import MANIFEST, SIGNATURE, STATEMENT, as_tex
 from meterspec.backends.manifest import SOURCES
 from meterspec.backends.sql import DIALECTS
 from meterspec.backends.stripe import Usage
-from meterspec.diagnostics import Diagnostics, Failure, Rule
+from meterspec.diagnostics import Diagnostics, Failure, Rule, Severity
 from meterspec.ir import CalendarUnit
 from meterspec.pipeline import ON_REQUEST, TARGETS, compile_program, load
 from meterspec.project import SpecFile
@@ -69,16 +70,16 @@ NOT_COMPILED = Rule(
 UNSIGNED = Rule(
     code="MS664",
     slug="unsigned",
-    title="A build without a signature, where one is to be verified",
-    message="`{path}` is not there: the build is not signed",
-    why="Without it, nobody answers for the build.",
+    title="No signature, where one is to be verified",
+    message="`{path}` is not there: nothing is signed",
+    why="Without it, nobody answers for a build, or for the evidence of a run.",
 )
 OTHER_SIGNATURE = Rule(
     code="MS665",
     slug="signature-of-another",
     title="A signature that is not by the key, or not of these files",
     message="{fault}",
-    why="The signature is over the statement, and the statement names every artefact by its digest.",
+    why="The signature is over a statement, and the statement names every file by its digest.",
 )
 CHANGED_NUMBER = Rule(
     code="MS666",
@@ -91,7 +92,7 @@ CHANGED_RUN = Rule(
     code="MS667",
     slug="changed-run",
     title="Evidence of a run that its replay does not give",
-    message="`{what}` of the evidence is not what the replay gives",
+    message="`{what}`: the evidence has {found}, and the replay gives {wanted}",
     why="The manifest of a run is compared byte for byte with that of its replay.",
 )
 CHANGED_EVENTS = Rule(
@@ -125,10 +126,30 @@ def verify(folder: Path, out: Diagnostics, key: Path | None = None) -> Verified:
 
     Reports MS660 to MS668; raises `Failure` with MS050 to MS053.
     """
-    facts = _read(folder / "manifest.json", folder)
-    is_run = str(facts.get("schema", "")).startswith("meterspec/run-manifest@")
-    _check_shape(facts, _RUN if is_run else {}, "manifest.json", folder)
-    return _verify_run(folder, facts, out) if is_run else _verify_build(folder, facts, out, key)
+    try:
+        facts = _read(folder / "manifest.json")
+        _check_shape(facts, {"files": [_FILE], "compiler": {"version": str}})
+        version = facts["compiler"]["version"]
+        if version != __version__:
+            hint = f"pip install meterspec=={version}"
+            raise Failure(OTHER_COMPILER, folder=folder, theirs=version, ours=__version__, hint=hint)
+        is_run = str(facts.get("schema", "")).startswith("meterspec/run-manifest@")
+        _check_shape(facts, _RUN if is_run else {})
+        if is_run and facts["options"]["cycles"] is not None:
+            _check_shape(facts["options"]["cycles"], _FILE, ("options", "cycles"))
+    except FileNotFoundError as error:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault="has no `manifest.json`") from error
+    except OSError as error:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"cannot be read: {error.strerror or error}") from error
+    except _Unusable as error:
+        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `manifest.json` {error}") from error
+    facts["files"] = {one["path"]: one["sha256"] for one in facts["files"]}
+    known = None
+    if key is not None:
+        from meterspec.attestation import public_key  # noqa: PLC0415
+
+        known = public_key(key)
+    return (_verify_run if is_run else _verify_build)(folder, facts, out, known, key)
 
 
 _FILE = {"path": str, "sha256": str}
@@ -137,6 +158,7 @@ _NUMBER |= {"quantity": (str, type(None)), "unit": (str, type(None)), "events": 
 _TEXT = (str, type(None))
 _RUN = {
     "numbers": [_NUMBER],
+    "inputs": [{**_FILE, "role": str}],
     "events": [{"family": str, "store": _TEXT, "files": [{**_FILE, "named": bool}]}],
     "options": {
         "meters": [str],
@@ -149,39 +171,40 @@ _BUILD = {"build": {"targets": [str], "dialects": [str], "rollup": _TEXT, "strip
 """What the manifests have to hold to be compared: anybody can have written them."""
 
 
-def _check_shape(found: object, wanted: Any, where: str, folder: Path) -> None:
-    """Raises `Failure` with MS050 where a document lacks what it has to have, or has it otherwise."""
-    match wanted:
-        case dict() if isinstance(found, dict):
-            for key, inner in wanted.items():
-                if key not in found:
-                    raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` without `{key}`")
-                _check_shape(found[key], inner, f"{where}: {key}", folder)
-        case [inner] if isinstance(found, list):
-            for one in found:
-                _check_shape(one, inner, where, folder)
-        case dict() | [_]:
-            raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` that is none")
-        case _ if not isinstance(found, wanted):
-            raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{where}` that is none")
+class _Unusable(Exception):  # noqa: N818 - never leaves this module
+    """A document cannot be compared; the words say why, after the name of its file."""
 
 
-def _read(path: Path, folder: Path) -> Document:
+_KINDS = {dict: "a table", list: "a list", str: "a text", bool: "a truth value", int: "a whole number"}
+
+
+def _check_shape(found: object, wanted: Any, where: tuple[str, ...] = ()) -> None:
+    """Raises `_Unusable` where a document lacks what it has to have, or has it otherwise."""
+    kinds = type(wanted) if isinstance(wanted, dict | list) else wanted
+    if not isinstance(found, kinds):
+        kind = _KINDS.get(type(found), "nothing" if found is None else "a number")
+        expected = " or ".join(
+            _KINDS[one] for one in (kinds if isinstance(kinds, tuple) else (kinds,)) if one in _KINDS
+        )
+        raise _Unusable(f"whose `{', '.join(where)}` is {kind}, and not {expected}" if where else "that is no table")
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key, inner in wanted.items():
+            if key not in found:
+                raise _Unusable(f"without `{', '.join((*where, key))}`")
+            _check_shape(found[key], inner, (*where, key))
+    elif isinstance(found, list) and isinstance(wanted, list):
+        for one in found:
+            _check_shape(one, wanted[0], where)
+
+
+def _read(path: Path) -> Document:
+    """What a file of JSON holds; raises `OSError`, or `_Unusable` where it is none."""
     try:
         facts = json.loads(path.read_bytes())
-        files = {str(one["path"]): str(one["sha256"]) for one in facts["files"]}
-        version = str(facts["compiler"]["version"])
-    except FileNotFoundError as error:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has no `{path.relative_to(folder)}`") from error
-    except OSError as error:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        fault = f"has a `{path.relative_to(folder)}` that is none"
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=fault) from error
-    if version != __version__:
-        hint = f"pip install meterspec=={version}"
-        raise Failure(OTHER_COMPILER, folder=folder, theirs=version, ours=__version__, hint=hint)
-    return {**facts, "files": files}
+    except (ValueError, RecursionError) as error:
+        raise _Unusable("that is not JSON") from error
+    _check_shape(facts, {})
+    return dict(facts)
 
 
 def _check_files(folder: Path, files: dict[str, str], out: Diagnostics, besides: set[str]) -> None:
@@ -189,7 +212,10 @@ def _check_files(folder: Path, files: dict[str, str], out: Diagnostics, besides:
     found_there = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     there = {path.relative_to(folder).as_posix() for path in found_there}
     for name, wanted in sorted(files.items()):
-        if name not in there or not (folder / name).is_file():
+        if name in there and (folder / name).is_symlink():
+            hint = "there is a link in its place, and what that leads to can change"
+            out.report(MISSING_FILE, at=None, hint=hint, path=name)
+        elif name not in there or not (folder / name).is_file():
             out.report(MISSING_FILE, at=None, path=name)
         elif (found := sha256((folder / name).read_bytes()).hexdigest()) != wanted:
             out.report(CHANGED_FILE, at=None, path=name, found=found, wanted=wanted)
@@ -200,63 +226,57 @@ def _check_files(folder: Path, files: dict[str, str], out: Diagnostics, besides:
 # Builds ---------------------------------------------------------------------------------------------------------
 
 
-def _verify_build(folder: Path, facts: Document, out: Diagnostics, key: Path | None) -> Verified:
+def _verify_build(folder: Path, facts: Document, out: Diagnostics, known: Any, key: Path | None) -> Verified:
     files: dict[str, str] = facts["files"]
     if str(MANIFEST) not in files:
         fault = "was compiled without the target `compliance`, and keeps no inputs to compile again"
         raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=fault)
     _check_files(folder, files, out, {"manifest.json", str(SIGNATURE)})
-    signature = folder / SIGNATURE
     signed_by = None
     if key is not None:
-        from meterspec.attestation import public_key  # noqa: PLC0415
-
-        known = public_key(key)
-        if _check_signature(folder, known, key, out):
-            signed_by = str(known.keyid)
+        statement = folder / STATEMENT
+        wanted = statement.read_bytes() if statement.is_file() else None
+        signed_by = _check_signature(folder, SIGNATURE, known, key, wanted, f"`{STATEMENT}`", out)
     if not out.has_errors:
         _compile_again(folder, files, out)
     plan = sum(name.startswith(_PLAN) for name in files)
-    return Verified(
-        kind="build", files=len(files) - plan, signed_by=signed_by, has_signature=signature.exists(), plan=plan
-    )
+    has_signature = (folder / SIGNATURE).exists()
+    return Verified(kind="build", files=len(files) - plan, signed_by=signed_by, has_signature=has_signature, plan=plan)
 
 
-def _check_signature(folder: Path, known: Any, key: Path, out: Diagnostics) -> bool:
+def _check_signature(
+    folder: Path, name: PurePath, known: Any, key: Path, wanted: bytes | None, of: str, out: Diagnostics
+) -> str | None:
+    """The key that a statement is signed by; reports MS664 or MS665 where it is not, or is another one."""
     from meterspec.attestation import payload  # noqa: PLC0415
 
-    envelope, statement = folder / SIGNATURE, folder / STATEMENT
+    envelope = folder / name
     if not envelope.is_file():
-        out.report(UNSIGNED, at=None, hint="sign it: `meterspec compile --sign KEY`", path=str(SIGNATURE))
-        return False
+        out.report(UNSIGNED, at=None, hint="sign it: `compile` and `run --evidence` take `--sign KEY`", path=str(name))
+        return None
     signed = payload(envelope.read_bytes(), known)
     if signed is None:
-        fault = f"`{SIGNATURE}` is not signed by the key of `{key}`"
+        fault = f"`{name}` is not signed by the key of `{key}`"
         out.report(OTHER_SIGNATURE, at=None, hint="it is another key, or it was changed", fault=fault)
-        return False
-    if not statement.is_file() or signed != statement.read_bytes():
-        out.report(OTHER_SIGNATURE, at=None, fault=f"what is signed in `{SIGNATURE}` is not `{STATEMENT}`")
-        return False
-    return True
+    elif signed != wanted:
+        out.report(OTHER_SIGNATURE, at=None, fault=f"what is signed in `{name}` is not {of}")
+    else:
+        return str(known.keyid)
+    return None
 
 
 def _compile_again(folder: Path, files: dict[str, str], out: Diagnostics) -> None:
     """Reports MS663 for every file that the kept inputs do not compile to."""
+    name = MANIFEST
     try:
-        facts = json.loads((folder / MANIFEST).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{MANIFEST}` that is none") from error
-    _check_shape(facts, _BUILD, str(MANIFEST), folder)
-    specs, build = _specs(folder), facts["build"]
-    try:
-        day = None if build["as_of"] is None else date.fromisoformat(build["as_of"])
-        grain = None if build["rollup"] is None else CalendarUnit(build["rollup"])
-        Usage(build["stripe_usage"])
-        unknown = {*build["targets"]} - {*TARGETS, *ON_REQUEST} or {*build["dialects"]} - {*DIALECTS}
-    except ValueError as error:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{MANIFEST}` that is none") from error
-    if unknown:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"was compiled to `{min(unknown)}`, which there is not")
+        build = _build(folder)
+        name = SOURCES
+        specs = _specs(folder)
+    except (OSError, _Unusable) as error:
+        out.report(NOT_COMPILED, at=None, hint=f"it is a file {error}", path=str(name))
+        return
+    day = None if build["as_of"] is None else date.fromisoformat(build["as_of"])
+    grain = None if build["rollup"] is None else CalendarUnit(build["rollup"])
     found = Diagnostics()
     program = load(specs, found, as_of=day)
     made: list[Artifact] = []
@@ -272,15 +292,15 @@ def _compile_again(folder: Path, files: dict[str, str], out: Diagnostics) -> Non
             as_of=day,
         )
     texts = {str(one.path): one.text.encode() for one in made}
-    for name in sorted({*files, "manifest.json"} | texts.keys()):
-        path = folder / name
-        if name.startswith(_PLAN):
+    for file in sorted({*files, "manifest.json"} | texts.keys()):
+        path = folder / file
+        if file.startswith(_PLAN):
             continue
         there = path.read_bytes() if path.is_file() else None
-        if name == "manifest.json" and there is not None:
+        if file == "manifest.json" and there is not None:
             there = _without_plan(there)
-        if texts.get(name) != there:
-            out.report(NOT_COMPILED, at=None, path=name)
+        if texts.get(file) != there:
+            out.report(NOT_COMPILED, at=None, path=file)
 
 
 _PLAN = "migration/"
@@ -294,34 +314,66 @@ def _without_plan(manifest: bytes) -> bytes:
     return manifest if kept == facts["files"] else as_text({**facts, "files": kept}).encode()
 
 
-def _specs(folder: Path) -> list[SpecFile]:
-    """The files of a spec as a folder keeps them; raises `Failure` with MS050."""
+def _build(folder: Path) -> Document:
+    """What the compiler was asked for; raises `_Unusable` where it cannot be asked for that."""
+    facts = _read(folder / MANIFEST)
+    _check_shape(facts, _BUILD)
+    build: Document = facts["build"]
+    known = {
+        "targets": (*TARGETS, *ON_REQUEST),
+        "dialects": tuple(DIALECTS),
+        "rollup": (None, *CalendarUnit),
+        "stripe_usage": tuple(Usage),
+    }
+    for key, values in known.items():
+        for one in build[key] if isinstance(build[key], list) else [build[key]]:
+            if one not in values:
+                raise _Unusable(f"whose `build, {key}` is `{one}`, which there is not")
     try:
-        kept = json.loads((folder / SOURCES).read_bytes())
-        own = kept.get("registry")
-        organisation = None if own is None else (str(own["name"]), str(own["text"]).encode())
-        return [SpecFile(str(one["name"]), str(one["text"]).encode(), None, organisation) for one in kept["files"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=f"has a `{SOURCES}` that is none") from error
+        date.fromisoformat(build["as_of"] or "2026-01-01")
+    except ValueError as error:
+        raise _Unusable(f"whose `build, as_of` is `{build['as_of']}`, which is no day") from error
+    return build
+
+
+def _specs(folder: Path) -> list[SpecFile]:
+    """The files of a spec as a folder keeps them; raises `_Unusable` where they are none."""
+    kept = _read(folder / SOURCES)
+    text = {"name": str, "text": str}
+    _check_shape(kept, {"files": [text]} | ({"registry": text} if kept.get("registry") is not None else {}))
+    own = kept.get("registry")
+    organisation = None if own is None else (own["name"], own["text"].encode())
+    return [SpecFile(one["name"], one["text"].encode(), None, organisation) for one in kept["files"]]
 
 
 # Runs -----------------------------------------------------------------------------------------------------------
 
 
-def _verify_run(folder: Path, facts: Document, out: Diagnostics) -> Verified:
+def _verify_run(folder: Path, facts: Document, out: Diagnostics, known: Any, key: Path | None) -> Verified:
+    from meterspec import evidence  # noqa: PLC0415
+
     files: dict[str, str] = facts["files"]
-    _check_files(folder, files, out, {"manifest.json"})
+    _check_files(folder, files, out, {"manifest.json", str(evidence.SIGNATURE)})
+    signed_by = None
+    if key is not None:
+        wanted = evidence.statement((folder / "manifest.json").read_bytes()).encode()
+        signed_by = _check_signature(folder, evidence.SIGNATURE, known, key, wanted, "this `manifest.json`", out)
     counted = _check_events(folder, facts, out)
     if not out.has_errors:
         _compute_again(folder, facts, out)
-    return Verified(kind="run", files=len(files) + counted, numbers=len(facts["numbers"]))
+    return Verified(
+        kind="run",
+        files=len(files) + counted,
+        signed_by=signed_by,
+        has_signature=(folder / evidence.SIGNATURE).exists(),
+        numbers=len(facts["numbers"]),
+    )
 
 
 def _check_events(folder: Path, facts: Document, out: Diagnostics) -> int:
     """Reports MS668 for every event file, or file of cycles, that is gone or another one; gives how many there are."""
     listed = [file for one in facts["events"] for file in one["files"]]
     if facts["options"]["cycles"] is not None:
-        _check_shape(facts["options"]["cycles"], _FILE, "manifest.json: cycles", folder)
         listed.append(facts["options"]["cycles"])
     for file in listed:
         path = folder / file["path"]
@@ -340,26 +392,70 @@ def _compute_again(folder: Path, facts: Document, out: Diagnostics) -> None:
     """Reports MS666 for every number that the replay does not give, and MS667 for anything else."""
     from meterspec import evidence  # noqa: PLC0415
 
-    specs = _specs(folder)
+    try:
+        specs = _specs(folder)
+    except (OSError, _Unusable) as error:
+        out.report(CHANGED_RUN, at=None, what=str(SOURCES), found=f"a file {error}", wanted="the spec")
+        return
     found = Diagnostics()
     program = load(specs, found)
     if program is None:
-        out.report(CHANGED_RUN, at=None, hint=found.found[0].message, what="inputs")
+        errors = [one for one in found if one.severity is Severity.ERROR]
+        fault = f"a spec with an error ({errors[0].message})"
+        out.report(CHANGED_RUN, at=None, what=str(SOURCES), found=fault, wanted="no number of it")
         return
-    try:
-        done, events, options = evidence.computed_again(program, facts, folder)
-    except (KeyError, ValueError) as error:  # a family that is not in the spec, an instant that is none
-        raise Failure(NOTHING_TO_VERIFY, folder=folder, fault="has options or families that its spec lacks") from error
+    for what, text, wanted in evidence.unusable(program, facts):
+        out.report(CHANGED_RUN, at=None, what=what, found=f"`{text}`", wanted=wanted)
+    if out.has_errors:
+        return
+    done, events, options = evidence.computed_again(program, facts, folder)
     *_, manifest = evidence.collected(program, specs, events, options, done, folder)
-    again = json.loads(manifest.text)
     if manifest.text.encode() == (folder / "manifest.json").read_bytes():
         return
+    again = json.loads(manifest.text)
+    again["files"] = {one["path"]: one["sha256"] for one in again["files"]}
     _report_numbers(facts["numbers"], again["numbers"], out)
-    for key in sorted({*again} | {*facts}):
-        if key not in {"numbers", "files"} and again.get(key) != facts.get(key):
-            out.report(CHANGED_RUN, at=None, what=key)
+    had, gives = ({name: one[name] for name in one if name not in {"numbers", "files"}} for one in (facts, again))
+    differing = list(_differences(had, gives, ()))
+    if not differing and not out.has_errors:  # the report has the same numbers, and would be named for each of them
+        differing = list(_differences(facts["files"], again["files"], ("files",)))
+    for route, one, two in differing:
+        out.report(CHANGED_RUN, at=None, what=", ".join(route), found=_shown(one), wanted=_shown(two))
     if not out.has_errors:
-        out.report(CHANGED_RUN, at=None, what="manifest.json")
+        out.report(CHANGED_RUN, at=None, what="manifest.json", found="other white space", wanted="the same facts")
+
+
+def _differences(
+    had: object, gives: object, route: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
+    """What differs between two documents, by the keys that lead there; items of lists go by their names."""
+    one, two = _by_name(had), _by_name(gives)
+    if one is None or two is None:
+        if had != gives:
+            yield route, had, gives
+        return
+    for name in sorted(one.keys() | two.keys()):
+        yield from _differences(one.get(name), two.get(name), (*route, name))
+
+
+def _by_name(value: Any) -> Document | None:
+    """A table, or a list of tables that have a name each, by their names; None for anything else."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        return None
+    named = {str(one.get("path") or one.get("family")): one for one in value}
+    return named if len(named) == len(value) else None
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_LONGEST = 100
 
 
 def _report_numbers(had: list[Document], gives: list[Document], out: Diagnostics) -> None:

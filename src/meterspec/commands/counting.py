@@ -62,8 +62,10 @@ def run(
     max_rejects: str | None,
     threads: int | None,
     evidence: str | None = None,
+    sign: str | None = None,
 ) -> None:
     """Computes every meter on event files; `cycles` are `--cycles` and `--cycle-anchor`."""
+    signer = _signer(sign, evidence)
     if dsn is not None:
         hint = "name the engine that is there: postgres, clickhouse or spark"
         raise Failure(BAD_ARGUMENT, argument="--engine", value="duckdb", reason=" beside `--dsn`", hint=hint)
@@ -93,10 +95,22 @@ def run(
     within = _check_rejects(done, limit, out)
     if within and evidence is not None:
         options = (as_of, begins, between, fill, cycles)
-        _write_evidence(program, files, events, meters, options, done, Path(evidence))
+        _write_evidence(program, files, events, meters, options, done, Path(evidence), signer)
     if within or output is None:
         _write_results(program, done, format, output)
     stop_on_errors(out)
+
+
+def _signer(key: str | None, evidence: str | None) -> Callable[[bytes], str] | None:
+    """What signs the evidence with the key of a file."""
+    if key is None:
+        return None
+    if evidence is None:
+        hint = "name its folder with `--evidence`"
+        raise Failure(BAD_ARGUMENT, argument="--sign", value=key, reason=": only evidence is signed", hint=hint)
+    from meterspec.attestation import signer  # noqa: PLC0415
+
+    return signer(Path(key))
 
 
 def _write_evidence(
@@ -107,6 +121,7 @@ def _write_evidence(
     options: tuple[str | None, tuple[str | None, str | None], str | None, bool, tuple[str | None, str | None]],
     done: Run,
     folder: Path,
+    sign: Callable[[bytes], str] | None,
 ) -> None:
     """Writes what was computed from what into a folder, complete or not at all."""
     from meterspec.artifacts import write  # noqa: PLC0415
@@ -115,7 +130,7 @@ def _write_evidence(
 
     moment, (start, end), between, fill, (cycles, anchor) = options
     asked = Options(tuple(meters), moment, start, end, between, fill, cycles, anchor)
-    artifacts = collected(program, files, find(program, events), asked, done, folder)
+    artifacts = collected(program, files, find(program, events), asked, done, folder, sign)
     write(artifacts, folder)
     sys.stderr.write(f"evidence of {counted(len(done.results), 'number')} in {printable(str(folder))}\n")
 
@@ -137,6 +152,7 @@ def run_on(
     max_rejects: str | None,
     threads: int | None,
     evidence: str | None = None,
+    sign: str | None = None,
 ) -> None:
     """Computes every meter where the events are: on a server or a cluster."""
     from meterspec.events import read_cycles  # noqa: PLC0415
@@ -148,6 +164,7 @@ def run_on(
         ("--cycle-anchor", cycles[1]),
         ("--threads", threads),
         ("--evidence", evidence),
+        ("--sign", sign),
     ):
         if value is not None:
             raise Failure(BAD_ARGUMENT, argument=argument, value=value, reason=f" with `--engine {engine}`")

@@ -47,7 +47,8 @@ def explain(subject: str, paths: Sequence[str]) -> None:
     from meterspec.catalogue import meter_page  # noqa: PLC0415
 
     program, _ = program_of(collect(paths))
-    sys.stdout.write(meter_page(program, meter_of(program, subject)))
+    lines = meter_page(program, meter_of(program, subject)).split("\n")
+    sys.stdout.write("\n".join(map(printable, lines)))
 
 
 def schema(paths: Sequence[str], family: str | None) -> None:

@@ -92,7 +92,7 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, TextIOWrapper):  # documents are UTF-8 wherever they go, and a name of odd bytes is shown
         if isinstance(sys.stdout.buffer, RawIOBase):  # PYTHONUNBUFFERED: what one write does not take would be lost
-            sys.stdout = open(sys.stdout.fileno(), "w", closefd=False)  # noqa: SIM115
+            sys.stdout = open(sys.stdout.fileno(), "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         command(*arguments, **options)

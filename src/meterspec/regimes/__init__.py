@@ -124,12 +124,7 @@ class Registry:
 
     def datapoints(self) -> dict[str, tuple[Regime, Datapoint]]:
         """Every datapoint that a taxonomy has, by its element."""
-        found: dict[str, tuple[Regime, Datapoint]] = {}
-        for name in _packaged_names():
-            regime = packaged(name)
-            assert regime is not None
-            found |= {point.concept: (regime, point) for point in regime.disclosures}
-        return found
+        return _packaged_datapoints()
 
     @property
     def overrides(self) -> list[tuple[Override, Place]]:
@@ -275,6 +270,12 @@ def _packaged_zones() -> tuple[Zone, ...]:
 @cache
 def _packaged_names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in _DATA.glob("*.toml") if file.stem != "zones"))
+
+
+@cache
+def _packaged_datapoints() -> dict[str, tuple[Regime, Datapoint]]:
+    regimes = [regime for name in _packaged_names() if (regime := packaged(name)) is not None]
+    return {point.concept: (regime, point) for regime in regimes for point in regime.disclosures}
 
 
 def _read(shape: type[_T], name: str, given: dict[str, object]) -> _T:

@@ -17,10 +17,10 @@ from meterspec.backends.compliance.manifest import Build, Input, document
 from meterspec.backends.compliance.openlineage import job_events
 from meterspec.backends.compliance.oscal import assessment_results, component_definition
 from meterspec.backends.compliance.pages import html, markdown
-from meterspec.backends.compliance.statement import statement
+from meterspec.backends.compliance.statement import provenance, statement
 from meterspec.ir import Program
 
-__all__ = ["FOLDER", "MANIFEST", "SIGNATURE", "STATEMENT", "Build", "Input", "as_text", "emit", "schema"]
+__all__ = ["FOLDER", "MANIFEST", "SIGNATURE", "STATEMENT", "Build", "Input", "as_text", "emit", "provenance", "schema"]
 
 FOLDER = PurePosixPath("compliance")
 MANIFEST = FOLDER / "manifest.json"

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from meterspec import __version__
-from meterspec.assessment import Assessment, Control, Period, Status
+from meterspec.assessment import Ask, Assessment, Control, Period, Status
 from meterspec.backends.base import Artifact
 from meterspec.backends.manifest import SOURCES, lineage
 from meterspec.diagnostics import Rule
@@ -164,7 +164,7 @@ def _family(family: Family, judged: Assessment) -> Document:
         "risk_class": own.risk_class,
         "retention": None
         if period is None
-        else {"months": period.months, "clock": period.clock, "won_by": period.won_by},
+        else {"months": period.won.months, "clock": period.won.clock, "won_by": period.won.source},
         "personal_fields": [each.name for each in family.fields if each.personal],
         "unclassified_fields": [each.name for each in family.fields if each.personal is None],
         "regimes": list(own.regulatory_regimes),
@@ -191,10 +191,10 @@ def _meter(program: Program, meter: Meter, judged: Assessment) -> Document:
         "retention": [
             {
                 "evidence": one.evidence,
-                "months": one.months,
-                "clock": one.clock,
-                "won_by": one.won_by,
-                "sources": [{"source": who, "months": months} for who, months in one.sources],
+                "months": one.won.months,
+                "clock": one.won.clock,
+                "won_by": one.won.source,
+                "sources": _sources(one),
             }
             for one in periods
         ],
@@ -250,19 +250,24 @@ def _disclosure(meter: Meter, judged: Assessment) -> Document | None:
     }
 
 
+def _sources(period: Period) -> list[Document]:
+    return [{"source": one.source, "months": one.months, "clock": one.clock} for one in period.asked]
+
+
 def _period(period: Period, as_of: date) -> Document:
+    won, clocks = period.won, {one.clock: None for one in period.asked}
     return {
         "subject": period.subject,
         "evidence": period.evidence,
-        "months": period.months,
-        "clock": period.clock,
-        "won_by": period.won_by,
-        "reference": period.reference,
-        "verified": period.verified,
-        "sources": [{"source": who, "months": months} for who, months in period.sources],
+        "months": won.months,
+        "clock": won.clock,
+        "won_by": won.source,
+        "reference": won.reference,
+        "verified": won.verified,
+        "sources": _sources(period),
         "event_of": as_of.isoformat(),
         "delete_not_before": None if period.legal_hold else earliest(period, as_of).isoformat(),
-        "depends_on": _DEPENDS.get(period.clock),
+        "depends_on": "; ".join(_DEPENDS[clock] for clock in clocks if clock in _DEPENDS) or None,
         "legal_hold": period.legal_hold,
         "ceiling_months": period.ceiling_months,
     }
@@ -279,9 +284,14 @@ _DEPENDS = {
 
 
 def earliest(period: Period, event: date) -> date:
-    """The first day on which the evidence of an event may be deleted, as far as its clock can be told from the day."""
-    start = date(event.year + 1, 1, 1) if period.clock in {"calendar_year_end", "period_end"} else event
-    months = start.month - 1 + period.months
+    """The first day on which the evidence of an event may be deleted, as far as its clocks can be told from the day:
+    each source has its own, and the last of them counts."""
+    return max(_ends(one, event) for one in period.asked)
+
+
+def _ends(ask: Ask, event: date) -> date:
+    start = date(event.year + 1, 1, 1) if ask.clock in {"calendar_year_end", "period_end"} else event
+    months = start.month - 1 + ask.months
     year, month = start.year + months // 12, months % 12 + 1
     for day in range(start.day, 27, -1):
         try:

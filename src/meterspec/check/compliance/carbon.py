@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from meterspec.cel import Call, Environment, show, walk
-from meterspec.check.compliance.judging import Judge, listed, unit_of_field
+from meterspec.check.compliance.judging import Judge, listed
 from meterspec.check.compliance.overlap import Overlap, constants, overlap
 from meterspec.diagnostics import Rule, Severity
 from meterspec.ir import (
@@ -419,7 +419,7 @@ def _check_sources(judge: Judge, family: Family, meters: Sequence[Meter]) -> Non
     regimes = [regime for regime in judge.regimes_of_family(family, meters) if "ghg_scope" in regime.requires]
     if not regimes:
         return
-    units = {field.name: unit_of_field(family, field.name) for field in family.fields}
+    units = judge.units_of(family)
     found: dict[str, list[str]] = {"carbon": [], "energy": [], "intensity": []}
     for name, unit in units.items():
         dimension = dict(unit.dimension) if unit is not None else {}

@@ -11,11 +11,11 @@ from meterspec.assessment import Assessment, Control, Period, Residence, Status
 from meterspec.cel.tree import FieldRef, walk
 from meterspec.diagnostics import Diagnostics, Rule, Severity
 from meterspec.ir import Family, Meter, Program, RatioSource
-from meterspec.regimes import Override, Regime, Registry
+from meterspec.regimes import Override, Regime, Registry, Zone
 from meterspec.source import Place
 from meterspec.units import CO2E, ENERGY, BadUnit, Unit, parse, suggested
 
-__all__ = ["Judge", "listed", "unit_of_field"]
+__all__ = ["Judge", "listed"]
 
 
 class Judge:
@@ -31,9 +31,10 @@ class Judge:
         *,
         noted: bool = True,
     ) -> None:
-        """With `noted` all that was compared is written down, else findings alone are reported."""
+        """With `noted` all that was compared is written down, else findings alone are reported, and a rule that is kept
+        may say nothing."""
         self.program = program
-        self._noted = noted
+        self.noted = noted
         self.registry = registry
         self.as_of = as_of
         self.out = out
@@ -41,6 +42,8 @@ class Judge:
         self._regimes: dict[str, list[Regime]] = {}
         self._family_regimes: dict[str, list[Regime]] = {}
         self._units: dict[str, Unit | None] = {}
+        self._field_units: dict[str, dict[str, Unit | None]] = {}
+        self._zones: dict[str, Zone | None] = {}
         self.used: set[int] = set()
         """The overrides that waived something, by their number."""
         self.pairs: set[tuple[str, ...]] = set()
@@ -66,9 +69,28 @@ class Judge:
             known = self._regimes[meter.name] = self._find_regimes(meter)
         return known
 
+    def regime(self, name: str) -> Regime | None:
+        """The regime of a name, which the program has from now on; None where there is none."""
+        known = self.done.regimes.get(name)
+        if known is None:
+            known = self.registry.regime(name)
+            if known is not None:
+                self.done.regimes[name] = known
+        return known
+
+    def zone(self, name: str) -> Zone | None:
+        """The zone of a name; None where there is none."""
+        if name not in self._zones:
+            self._zones[name] = self.registry.zone(name)
+        return self._zones[name]
+
     def _find_regimes(self, meter: Meter) -> list[Regime]:
-        names = [name for family in self.program.families_of(meter) for name in family.compliance.regulatory_regimes]
-        found = [self.done.regimes.get(name) for name in dict.fromkeys([*meter.compliance.regulatory_regimes, *names])]
+        named = meter.compliance.regulatory_regimes
+        for family in self.program.families_of(meter):
+            named += family.compliance.regulatory_regimes
+        if not named:
+            return []
+        found = [self.done.regimes.get(name) for name in dict.fromkeys(named)]
         return [regime for regime in found if regime is not None and meter.kind.value in regime.applies_to]
 
     def regimes_of_family(self, family: Family, meters: Sequence[Meter]) -> list[Regime]:
@@ -107,6 +129,8 @@ class Judge:
             above = self.unit_of(self.program.meter(meter.source.numerator))
             below = self.unit_of(self.program.meter(meter.source.denominator))
             return above / below if above is not None and below is not None else None
+        if not self._has_amounts(self.program.families_of(meter)[0]):
+            return None
         units = [unit for _, unit in self.fields_of(meter) if unit is not None]
         carbon = [unit for unit in units if dict(unit.dimension).get(CO2E) == 1]
         energy = [unit for unit in units if unit.dimension == ((ENERGY, 1),)]
@@ -118,8 +142,21 @@ class Judge:
         """The fields of a meter's value, each with its unit as it is declared, or as its name says."""
         value = meter.aggregate.value if meter.aggregate else None
         names = [node.name for node in walk(value) if isinstance(node, FieldRef)] if value is not None else []
-        family = self.program.families_of(meter)[0]
-        return [(name, unit_of_field(family, name)) for name in dict.fromkeys(names)]
+        units = self.units_of(self.program.families_of(meter)[0])
+        return [(name, units.get(name)) for name in dict.fromkeys(names)]
+
+    def units_of(self, family: Family) -> dict[str, Unit | None]:
+        """The units of a family's fields, each as it is declared, or else as its name says."""
+        known = self._field_units.get(family.name)
+        if known is None:
+            known = {field.name: _unit(field.unit or suggested(field.name)) for field in family.fields}
+            self._field_units[family.name] = known
+        return known
+
+    def _has_amounts(self, family: Family) -> bool:
+        """Whether a value of its fields may be of emissions or energy."""
+        units = self.units_of(family).values()
+        return any(name in {CO2E, ENERGY} for unit in units if unit is not None for name, _ in unit.dimension)
 
     def measures(self, meter: Meter) -> str | None:
         """`carbon` for an amount of CO2 equivalent, `energy` for one of energy, `intensity` for a rate of either."""
@@ -199,7 +236,7 @@ class Judge:
         firm: bool = True,
         waiver: Override | None = None,
     ) -> None:
-        if not self._noted:
+        if not self.noted:
             return
         self.done.controls.append(
             Control(
@@ -213,15 +250,6 @@ class Judge:
                 waiver=waiver,
             )
         )
-
-
-def unit_of_field(family: Family, name: str) -> Unit | None:
-    """The unit of a field as it is declared, or else as its name says."""
-    try:
-        field = family.field(name)
-    except KeyError:
-        return None
-    return _unit(field.unit or suggested(name))
 
 
 def _unit(text: str | None) -> Unit | None:

@@ -51,7 +51,7 @@ def check_overrides(judge: Judge, broken: Collection[str]) -> None:
             judge.out.report(UNKNOWN_RULE, at=at / "rule", hint=hint, broken=override.rule)
             continue
         if judge.done.as_of_source == "registry":
-            hint = "write `[compliance]` with `as_of`, a date, in the spec, or pass `--as-of`"
+            hint = "write `[compliance]` with `as_of`, a date; `validate` and `compile` take `--as-of` as well"
             judge.out.report(NO_DAY, at=at / "expires_on", hint=hint, **facts)
             continue
         more: dict[str, Any] = {"approver": override.approver, "as_of": judge.as_of}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from meterspec.assessment import Period
@@ -208,18 +209,20 @@ def check_personal(judge: Judge) -> None:
     floors = {period.subject: period for period in judge.done.periods if period.evidence == "events"}
     for family, meters in judge.families:
         _check_ceilings(judge, family, floors.get(family.name))
+        fields = {field.name: field for field in family.fields}
+        erasure = family.compliance.stated("erasure")
         for meter in meters:
-            fields = {field.name: field for field in family.fields}
-            _check_groups(judge, family, meter, fields)
+            _check_groups(judge, meter, fields, erasure)
             _check_value(judge, meter, fields)
         _check_cards(judge, family, meters)
 
 
-def _check_groups(judge: Judge, family: Family, meter: Meter, fields: dict[str, Field]) -> None:
+def _check_groups(judge: Judge, meter: Meter, fields: dict[str, Field], erasure: str | int | None) -> None:
     regimes = judge.regimes_of(meter)
-    erasure = family.compliance.stated("erasure")
     for number, name in enumerate(meter.group_by):
         field = fields[name]
+        if not judge.noted and not field.personal and (field.personal is False or not _reads_personal(name)):
+            continue
         at = meter.origin and meter.origin / "aggregate" / "group_by" / number
         compared: dict[str, Any] = {
             "field": name,
@@ -231,8 +234,7 @@ def _check_groups(judge: Judge, family: Family, meter: Meter, fields: dict[str, 
                 judge.fails(GROUPED, meter.name, at=at, regimes=regimes, compared=compared, **facts)
             else:
                 judge.passes(GROUPED, meter.name, regimes, **compared)
-            reads = not _PERSONAL.isdisjoint(re.split(r"[_\W]+|(?<=[a-z])(?=[A-Z])", name.lower()))
-            if field.personal is None and reads:
+            if field.personal is None and _reads_personal(name):
                 hint = f"write `personal = true` or `personal = false` in `[families.schema.{name}]`"
                 facts = {"meter": meter.name, "field": name}
                 judge.fails(UNCLASSIFIED, meter.name, at=at, hint=hint, compared=compared, **facts)
@@ -245,6 +247,12 @@ def _check_groups(judge: Judge, family: Family, meter: Meter, fields: dict[str, 
                 judge.fails(ERASED_DIMENSION, meter.name, at=at, compared=compared, **facts)
             else:
                 judge.passes(ERASED_DIMENSION, meter.name, **compared)
+
+
+@cache
+def _reads_personal(name: str) -> bool:
+    words = re.split(r"[_\W]+|(?<=[a-z0-9])(?=[A-Z])", name)
+    return not _PERSONAL.isdisjoint(word.lower() for word in words)
 
 
 def _check_value(judge: Judge, meter: Meter, fields: dict[str, Field]) -> None:
@@ -275,8 +283,16 @@ def _check_ceilings(judge: Judge, family: Family, floor: Period | None) -> None:
         ceiling = stated(field.statements, "erase_after_months")
         if not isinstance(ceiling, int) or floor is None:
             continue
-        compared: dict[str, Any] = {"field": field.name, "ceiling": ceiling, "floor": floor.months, "erasure": erasure}
-        if floor.months <= ceiling or erasure is not None:
+        broken = [one for one in floor.asked if one.months > ceiling]
+        firm = [one for one in broken if one.loose is None]
+        first = max(firm or floor.asked, key=lambda one: one.months)
+        compared: dict[str, Any] = {
+            "field": field.name,
+            "ceiling": ceiling,
+            "floor": f"{first.months} ({first.source})",
+            "erasure": erasure,
+        }
+        if not broken or erasure is not None:
             judge.passes(BEYOND_PURPOSE, family.name, **compared)
             continue
         judge.fails(
@@ -284,11 +300,12 @@ def _check_ceilings(judge: Judge, family: Family, floor: Period | None) -> None:
             family.name,
             at=field.origin and field.origin / "erase_after_months",
             hint='state `compliance.erasure`: "pseudonym_map" or "crypto_shred" take a person out and leave the event',
+            unverified=first.loose,
             compared=compared,
             field=field.name,
             family=family.name,
             ceiling=ceiling,
-            floor=floor.months,
+            floor=first.months,
         )
 
 

@@ -115,6 +115,7 @@ STRIPE = "stripe"
 
 def check_places(judge: Judge) -> None:
     """Reports MS520 to MS522, and gathers where everything is."""
+    sinks = [(sink, frozenset(sink.receives)) for sink in judge.program.sinks]
     for family, meters in judge.families:
         zones = _zones(judge, family.compliance.jurisdiction)
         for number, country in enumerate(family.compliance.storage):
@@ -143,7 +144,7 @@ def check_places(judge: Judge) -> None:
                 country=country,
                 fault=fault,
             )
-        _check_sinks(judge, family, meters)
+        _check_sinks(judge, family, meters, sinks)
         _check_stated(judge, family, meters, zones)
 
 
@@ -162,7 +163,7 @@ def outside(country: str, zones: Sequence[Zone], transfer: str | None) -> str | 
 
 
 def _zones(judge: Judge, names: Sequence[str]) -> list[Zone]:
-    return [zone for name in names if (zone := judge.registry.zone(name)) is not None]
+    return [zone for name in names if (zone := judge.zone(name)) is not None]
 
 
 def _unverified(zones: Sequence[Zone]) -> str | None:
@@ -174,17 +175,17 @@ def _related(origin: Place | None) -> list[tuple[Place, str]]:
     return [(origin / "jurisdiction", "what is permitted")] if origin else []
 
 
-def _receives(sink: Sink, meter: Meter) -> bool:
-    return meter.name in sink.receives or (sink.name == STRIPE and meter.price is not None)
-
-
-def _check_sinks(judge: Judge, family: Family, meters: Sequence[Meter]) -> None:
-    for sink in judge.program.sinks:
+def _check_sinks(
+    judge: Judge, family: Family, meters: Sequence[Meter], sinks: Sequence[tuple[Sink, frozenset[str]]]
+) -> None:
+    for sink, received in sinks:
         for meter in meters:
-            zones = _zones(judge, meter.compliance.jurisdiction or family.compliance.jurisdiction)
-            if not _receives(sink, meter):
+            if meter.name not in received and (sink.name != STRIPE or meter.price is None):
                 continue
+            zones = _zones(judge, meter.compliance.jurisdiction or family.compliance.jurisdiction)
             fault = outside(sink.region, zones, sink.transfer)
+            if fault is None and not judge.noted:
+                continue
             _note(judge, meter.name, "sink", sink.name, sink.region, zones, fault, sink.transfer)
             if not zones:
                 continue

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-from meterspec.assessment import Period
+from meterspec.assessment import Ask, Period
 from meterspec.check.compliance.judging import Judge
 from meterspec.diagnostics import Rule, Severity
-from meterspec.ir import Family, Meter, MeterKind
+from meterspec.ir import Compliance, Family, Meter, MeterKind, stated
 from meterspec.regimes import CLOCKS, Regime, Retention
-from meterspec.source import Place
 
 __all__ = ["check_retention"]
 
@@ -139,6 +139,32 @@ DELETED_EARLY = Rule(
         aggregate = { fn = "COUNT" }
     """,
 )
+DELETED_ON_HOLD = Rule(
+    code="MS574",
+    slug="deleted-on-legal-hold",
+    title="A legal hold on events that storage deletes",
+    message="family `{family}` is on legal hold, and its storage deletes events after {years} years",
+    why="A hold beats every date: what a court or an authority has asked for must not go, however old it is.",
+    bad="""
+        [[families]]
+        name = "api.call"
+        compliance.legal_hold = true
+        compliance.deleted_after_years = 20
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+    """,
+    good="""
+        [[families]]
+        name = "api.call"
+        compliance.legal_hold = true
+        [[meters]]
+        name = "calls"
+        source = { kind = "family", family = "api.call" }
+        aggregate = { fn = "COUNT" }
+    """,
+)
 HOT_WINDOW = Rule(
     code="MS516",
     slug="hot-window-too-short",
@@ -211,12 +237,20 @@ NO_ACCOUNTING = Rule(
 
 
 def check_retention(judge: Judge) -> None:
-    """Reports MS510 and MS513 to MS517, and works out the periods of every meter and family."""
+    """Reports MS510, MS513 to MS517 and MS574, and works out the periods of every meter and family."""
     for family, meters in judge.families:
         _check_state(judge, family, meters)
         _check_hot(judge, family, meters)
-        periods = [_period(judge, family, meter) for meter in meters]
-        of_family = _of_family(judge, family, [period for period in periods if period is not None])
+        _check_hold(judge, family)
+        clock = _clock_of(family)
+        asked = {meter.name: _asked(judge, family, meter, clock) for meter in meters}
+        if not judge.noted and not _is_limited(family):
+            continue
+        for name, sources in asked.items():
+            if sources:
+                evidence, is_held = f"events of {family.name}", _is_held(family)
+                judge.keeps(Period(subject=name, evidence=evidence, asked=tuple(sources), legal_hold=is_held))
+        of_family = _of_family(judge, family, chain.from_iterable(asked.values()))
         if of_family is not None:
             _check_deletion(judge, family, of_family)
     for meter in judge.program.meters:
@@ -224,88 +258,83 @@ def check_retention(judge: Judge) -> None:
     for regime in judge.done.regimes.values():
         for each in regime.retention:
             if each.covers != "events":
-                judge.keeps(
-                    Period(
-                        subject="project",
-                        evidence=each.evidence,
-                        months=each.min_months,
-                        clock=each.clock,
-                        won_by=f"regime {regime.id}",
-                        reference=each.reference,
-                        verified=each.verified,
-                        sources=((f"regime {regime.id}", each.min_months),),
-                    )
+                ask = Ask(
+                    source=f"regime {regime.id}",
+                    months=each.min_months,
+                    clock=each.clock,
+                    reference=each.reference,
+                    verified=each.verified,
                 )
+                judge.keeps(Period(subject="project", evidence=each.evidence, asked=(ask,)))
 
 
-def _declared(family: Family, meter: Meter) -> tuple[int, str, Place | None] | None:
-    """The months that a meter's events are kept by the spec, who says so, and where."""
-    said = [
-        (own.audit_retention_years * 12, words, own.origin and own.origin / "audit_retention_years")
-        for own, words in ((family.compliance, f"family {family.name}"), (meter.compliance, f"meter {meter.name}"))
-        if own.audit_retention_years is not None
-    ]
-    return max(said, key=lambda one: one[0], default=None)
+def _declared(family: Family, meter: Meter) -> tuple[int, str, Compliance] | None:
+    """The months that a meter's events are kept by the spec, and who says so."""
+    of_family, of_meter = family.compliance.audit_retention_years, meter.compliance.audit_retention_years
+    if of_meter is not None and (of_family is None or of_meter > of_family):
+        return of_meter * 12, f"meter {meter.name}", meter.compliance
+    return None if of_family is None else (of_family * 12, f"family {family.name}", family.compliance)
 
 
 def _clock_of(family: Family) -> str:
     return str(family.compliance.stated("retention_from") or CLOCKS[0])
 
 
-def _asked(judge: Judge, meter: Meter) -> list[tuple[Regime, Retention]]:
-    return [
-        (regime, each)
-        for regime in judge.regimes_of(meter)
-        for each in regime.retention
-        if each.covers == "events" and meter.kind.value in each.kinds
-    ]
+_LATER = {"period_end": 12, "calendar_year_end": 12, "publication": 24, "audit_conclusion": 24}
+"""The most months after an event that a clock starts: reports and audits follow in the year after theirs. How long
+something stays on the market or in effect, nobody knows."""
 
 
-def _period(judge: Judge, family: Family, meter: Meter) -> Period | None:
-    """The period of a meter's events, once each regime has been compared with what the spec says."""
-    declared, clock = _declared(family, meter), _clock_of(family)
-    sources: list[tuple[int, str, str, str | None, bool]] = []
+def _is_limited(family: Family) -> bool:
+    """Whether something is deleted or erased, so that how long it has to be kept is asked for."""
+    ends = (stated(field.statements, "erase_after_months") for field in family.fields if field.statements)
+    return family.compliance.stated("deleted_after_years") is not None or any(end is not None for end in ends)
+
+
+def _asked(judge: Judge, family: Family, meter: Meter, clock: str) -> list[Ask]:
+    """Who asks for how long of a meter's events, once each regime has been compared with what the spec says."""
+    declared = _declared(family, meter)
+    asked: list[Ask] = []
     if declared is not None:
-        sources.append((declared[0], clock, declared[1], None, True))
-    for regime, each in _asked(judge, meter):
-        months = each.min_months
-        if declared is not None:
-            waived = _compare(judge, family, meter, declared, clock, regime, each)
-            if waived is not None:
-                months = waived
-                sources.append((months, each.clock, "override", each.reference, True))
+        asked.append(Ask(source=declared[1], months=declared[0], clock=clock))
+    for regime in judge.regimes_of(meter):
+        for each in regime.retention:
+            if each.covers != "events" or meter.kind.value not in each.kinds:
                 continue
-        sources.append((months, each.clock, f"regime {regime.id}", each.reference, each.verified))
-    if not sources:
-        return None
-    months, counted, won_by, reference, verified = max(sources, key=lambda one: (one[0], CLOCKS.index(one[1])))
-    period = Period(
-        subject=meter.name,
-        evidence=f"events of {family.name}",
-        months=months,
-        clock=counted,
-        won_by=won_by,
-        reference=reference,
-        verified=verified,
-        sources=tuple((who, asked) for asked, _, who, _, _ in sources),
-        legal_hold=family.compliance.stated("legal_hold") == "true",
-    )
-    judge.keeps(period)
-    return period
+            waived = None if declared is None else _compare(judge, meter, declared, clock, regime, each)
+            asked.append(
+                Ask(
+                    source=f"regime {regime.id}" if waived is None else "override",
+                    months=each.min_months if waived is None else waived,
+                    clock=each.clock,
+                    reference=each.reference,
+                    verified=waived is not None or each.verified,
+                    loose=None if waived is not None else judge.loose(regime) or _derived(regime, each),
+                )
+            )
+    return asked
+
+
+def _derived(regime: Regime, each: Retention) -> str | None:
+    return None if each.verified else f"this period of `{regime.id}` was derived, not read in a law"
 
 
 def _compare(
     judge: Judge,
-    family: Family,
     meter: Meter,
-    declared: tuple[int, str, Place | None],
+    declared: tuple[int, str, Compliance],
     clock: str,
     regime: Regime,
     each: Retention,
 ) -> int | None:
     """Reports MS510 or MS514; gives the months of an override where one counts."""
-    months, who, at = declared
-    unverified = None if each.verified else f"this period of `{regime.id}` was derived, not read in a law"
+    months, who, own = declared
+    more = _LATER.get(each.clock, months) - _LATER.get(clock, 0)
+    is_late = CLOCKS.index(each.clock) > CLOCKS.index(clock) and months < each.min_months + more
+    if months >= each.min_months and not is_late and not judge.noted:
+        return None
+    at = own.origin and own.origin / "audit_retention_years"
+    unverified = _derived(regime, each)
     compared: dict[str, Any] = {
         "kept": f"{months} months from {clock} ({who})",
         "asked": f"{each.min_months} months from {each.clock} ({each.reference})",
@@ -333,13 +362,13 @@ def _compare(
         )
         return months if given is not None else None
     judge.passes(BELOW_REGIME, meter.name, [regime], **compared)
-    late = CLOCKS.index(each.clock) > CLOCKS.index(clock)
-    if late and months < each.min_months + 12:
+    if is_late:
+        enough = f", or keep them for {-(-(each.min_months + more) // 12)} years"
         judge.fails(
             EARLY_CLOCK,
             meter.name,
             at=at,
-            hint=f'state `retention_from = "{each.clock}"`, or keep them for a year more',
+            hint=f'state `retention_from = "{each.clock}"`' + (enough if each.clock in _LATER else ""),
             regimes=[regime],
             unverified=unverified,
             compared=compared,
@@ -355,60 +384,77 @@ def _compare(
     return None
 
 
-def _of_family(judge: Judge, family: Family, periods: Sequence[Period]) -> Period | None:
-    """The period of a family's events: the longest that the family states, or any of its meters needs."""
-    years, clock = family.compliance.audit_retention_years, _clock_of(family)
-    sources = [(period.months, period.clock, f"meter {period.subject}", period.reference) for period in periods]
-    if years is not None:
-        sources.append((years * 12, clock, f"family {family.name}", None))
-    if not sources:
+def _of_family(judge: Judge, family: Family, asked: Iterable[Ask]) -> Period | None:
+    """The period of a family's events: what the family states, and what is asked for of any of its meters."""
+    years = family.compliance.audit_retention_years
+    own = [Ask(source=f"family {family.name}", months=years * 12, clock=_clock_of(family))] if years is not None else []
+    together = tuple(dict.fromkeys([*own, *asked]))
+    if not together:
         return None
-    months, counted, won_by, reference = max(sources, key=lambda one: (one[0], CLOCKS.index(one[1])))
-    ceilings = [
-        statement.value
-        for field in family.fields
-        for statement in field.statements
-        if statement.name == "erase_after_months"
-    ]
+    ceilings = [stated(field.statements, "erase_after_months") for field in family.fields]
     period = Period(
         subject=family.name,
         evidence="events",
-        months=months,
-        clock=counted,
-        won_by=won_by,
-        reference=reference,
-        verified=all(each.verified for each in periods if each.months == months),
-        sources=tuple((who, asked) for asked, _, who, _ in sources),
+        asked=together,
         ceiling_months=min((value for value in ceilings if isinstance(value, int)), default=None),
-        legal_hold=family.compliance.stated("legal_hold") == "true",
+        legal_hold=_is_held(family),
     )
     judge.keeps(period)
     return period
 
 
-def _check_deletion(judge: Judge, family: Family, period: Period) -> None:
+def _is_held(family: Family) -> bool:
+    return family.compliance.stated("legal_hold") == "true"
+
+
+def _check_hold(judge: Judge, family: Family) -> None:
     years = family.compliance.stated("deleted_after_years")
-    if not isinstance(years, int):
+    if not _is_held(family):
         return
-    late = CLOCKS.index(period.clock) > 0
-    needed = period.months + (12 if late else 0)
-    compared: dict[str, Any] = {"deleted": f"{years * 12} months", "needed": f"{needed} months ({period.won_by})"}
-    if years * 12 >= needed:
+    compared: dict[str, Any] = {"legal_hold": "true", "deleted_after_years": years}
+    if years is None:
+        judge.passes(DELETED_ON_HOLD, family.name, **compared)
+        return
+    judge.fails(
+        DELETED_ON_HOLD,
+        family.name,
+        at=family.compliance.origin and family.compliance.origin / "deleted_after_years",
+        hint="stop the deletion and take the line out, until the hold ends",
+        compared=compared,
+        family=family.name,
+        years=years,
+    )
+
+
+def _check_deletion(judge: Judge, family: Family, period: Period) -> None:
+    """Reports MS515: of what binds first, and else of what nobody has verified."""
+    years = family.compliance.stated("deleted_after_years")
+    if not isinstance(years, int) or period.legal_hold:
+        return
+    longest = period.won
+    broken = [one for one in period.asked if one.reach > years * 12]
+    firm = max((one for one in broken if one.loose is None), key=lambda one: one.reach, default=None)
+    first = firm or longest
+    compared: dict[str, Any] = {"deleted": f"{years * 12} months", "needed": f"{first.reach} months ({first.source})"}
+    if not broken:
         judge.passes(DELETED_EARLY, family.name, **compared)
         return
     at = family.compliance.origin
-    source = period.won_by + (f", counted from `{period.clock}`, up to a year after the event" if late else "")
+    hint = f"delete them after {-(-first.reach // 12)} years or later"
+    if longest.reach > first.reach:
+        hint += f"; {longest.source} asks for {-(-longest.reach // 12)}, but {longest.loose}"
+    later = f", counted from `{first.clock}`, a year after the event or more" if first.reach > first.months else ""
     judge.fails(
         DELETED_EARLY,
         family.name,
         at=at and at / "deleted_after_years",
-        hint=f"delete them after {-(-needed // 12)} years or later",
-        unverified=None if period.verified else "the period was derived, not read in a law",
+        hint=hint,
+        unverified=first.loose,
         compared=compared,
         family=family.name,
         deleted=years * 12,
-        needed=needed,
-        source=source,
+        needed=first.reach,
+        source=first.source + later,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from meterspec.check.compliance.judging import Judge
@@ -167,16 +168,18 @@ _MEANT = {"UK": "GB", "EL": "GR"}
 def check_names(judge: Judge) -> None:
     """Reports MS503 to MS509, and gathers the regimes that the program names."""
     tables = [(family.compliance, family.name) for family in judge.program.families]
+    known = judge.registry.zone_names()
     for table, owner in [*tables, *((meter.compliance, meter.name) for meter in judge.program.meters)]:
         _check_regimes(judge, table, owner)
-        _check_zones(judge, table, owner)
+        _check_zones(judge, table, owner, known)
     for meter in judge.program.meters:
-        own = [judge.done.regimes.get(name) for name in meter.compliance.regulatory_regimes]
-        for number, regime in enumerate(own):
-            if regime is None:
+        for number, name in enumerate(meter.compliance.regulatory_regimes):
+            regime = judge.regime(name)
+            fits = regime is None or meter.kind.value in regime.applies_to
+            if regime is None or (fits and not judge.noted):
                 continue
             kinds = " and ".join(regime.applies_to)
-            if meter.kind.value in regime.applies_to:
+            if fits:
                 judge.passes(OTHER_KIND, meter.name, [regime], kind=meter.kind.value, about=kinds)
                 continue
             at = meter.compliance.origin
@@ -193,9 +196,9 @@ def check_names(judge: Judge) -> None:
             )
     for family in judge.program.families:
         _check_family(judge, family)
+    names = {meter.name: meter for meter in judge.program.meters}
     for sink in judge.program.sinks:
         _check_country(judge, sink.region, sink.name, sink.origin and sink.origin / "region")
-        names = {meter.name: meter for meter in judge.program.meters}
         for number, name in enumerate(sink.receives):
             if name not in names and sink.origin is not None:
                 place = sink.origin / "receives" / number
@@ -207,15 +210,17 @@ def check_names(judge: Judge) -> None:
 
 def _check_regimes(judge: Judge, own: Compliance, subject: str) -> None:
     for number, name in enumerate(own.regulatory_regimes):
+        regime = judge.regime(name)
+        is_later = regime is not None and regime.applies_from is not None and regime.applies_from > judge.as_of
+        if regime is not None and regime.in_force and not is_later and not judge.noted:
+            continue
         at = own.origin and own.origin / "regulatory_regimes" / number
-        regime = judge.registry.regime(name)
         if regime is None:
             known = judge.registry.names()
             hint = did_you_mean(name, known) or f"the registry has {', '.join(known)}"
             edits = corrections(at, name, known, quoted=True) if at else ()
             judge.out.report(UNKNOWN_REGIME, at=at, hint=hint, edits=edits, regime=name)
             continue
-        judge.done.regimes[name] = regime
         if not regime.in_force:
             judge.fails(
                 NOT_IN_FORCE,
@@ -228,7 +233,7 @@ def _check_regimes(judge: Judge, own: Compliance, subject: str) -> None:
             )
         else:
             judge.passes(NOT_IN_FORCE, subject, [regime], status=regime.status)
-        if regime.applies_from is not None and regime.applies_from > judge.as_of:
+        if is_later:
             facts: dict[str, Any] = {"regime": name, "start": regime.applies_from, "as_of": judge.as_of}
             compared: dict[str, Any] = {"applies_from": regime.applies_from, "as_of": judge.as_of}
             told = name in judge.told
@@ -238,10 +243,9 @@ def _check_regimes(judge: Judge, own: Compliance, subject: str) -> None:
             judge.passes(NOT_YET, subject, [regime], applies_from=regime.applies_from, as_of=judge.as_of)
 
 
-def _check_zones(judge: Judge, own: Compliance, subject: str) -> None:
-    known = judge.registry.zone_names() if own.jurisdiction else []
+def _check_zones(judge: Judge, own: Compliance, subject: str, known: Sequence[str]) -> None:
     for number, name in enumerate(own.jurisdiction):
-        zone = judge.registry.zone(name)
+        zone = judge.zone(name)
         is_country = len(name) == 2 and zone is not None and zone.id not in known
         if zone is None or (is_country and zone.members[0] not in _COUNTRIES):
             at = own.origin and own.origin / "jurisdiction" / number
