@@ -95,14 +95,8 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
             sys.stdout = open(sys.stdout.fileno(), "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        command(*arguments, **options)
+        code = _code_of(command, *arguments, **options)
         sys.stdout.flush()
-        code = CLEAN
-    except Exit as end:
-        code = end.code
-    except Failure as failure:
-        sys.stderr.write(full(failure.diagnostic, palette_of(sys.stderr)))
-        code = FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = CLEAN
@@ -116,8 +110,18 @@ def guarded(command: Callable[..., None], *arguments: object, **options: object)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
         code = 130
-    sys.stdout.flush()
     sys.exit(code)
+
+
+def _code_of(command: Callable[..., None], *arguments: object, **options: object) -> int:
+    try:
+        command(*arguments, **options)
+    except Exit as end:
+        return end.code
+    except Failure as failure:
+        sys.stderr.write(full(failure.diagnostic, palette_of(sys.stderr)))
+        return FAILED
+    return CLEAN
 
 
 def program_of(files: Sequence[SpecFile], as_of: date | None = None) -> tuple[Program, Diagnostics]:
