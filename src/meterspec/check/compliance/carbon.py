@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -354,12 +355,83 @@ MARKET_SCI = Rule(
     """,
 )
 
+EMBODIED = Rule(
+    code="MS575",
+    slug="embodied-in-operation",
+    title="What making the hardware took, in a number of its operation",
+    message="meter `{meter}` is {what}, and `{field}` reads as what making the hardware took",
+    why="Embodied emissions are those of who made it: category 2 of scope 3 where it was bought, category 1 where "
+    "it is rented. Energy that others used to make it is none of ours (GHG Protocol, Scope 3 Standard; ESRS E1-5).",
+    severity=Severity.WARNING,
+    bad="""
+        [[families]]
+        name = "server.hour"
+        schema.embodied_g = { type = "float", required = true, unit = "gCO2e", factor = {
+          source = "Boavizta", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "embodied_g", window = "year" }
+        compliance = { regulatory_regimes = ["vsme"], ghg_scope = 2, ghg_method = "location" }
+    """,
+    good="""
+        [[families]]
+        name = "server.hour"
+        schema.embodied_g = { type = "float", required = true, unit = "gCO2e", factor = {
+          source = "Boavizta", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "family", family = "server.hour" }
+        aggregate = { fn = "SUM", value = "embodied_g", window = "year" }
+        compliance = { regulatory_regimes = ["vsme"], ghg_scope = 3, ghg_category = 2 }
+    """,
+)
+NESTED = Rule(
+    code="MS576",
+    slug="counted-with-its-parts",
+    title="Events and what reads as parts of them, added up in one box",
+    message="{meters} both `{parent}` and `{child}` as {what}, and the name of one reads as a part of the other",
+    why="The energy of a run is often that of its steps. Added to them, it is in the report twice (GHG Protocol ch. 1: "
+    "accuracy). Names alone do not say whether it is, so this is for somebody who knows.",
+    severity=Severity.WARNING,
+    bad="""
+        [[families]]
+        name = "agent.run"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+        [[families]]
+        name = "agent.run.step"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "families", families = ["agent.run", "agent.run.step"] }
+        aggregate = { fn = "SUM", value = "carbon", window = "year" }
+        compliance = { regulatory_regimes = ["vsme"], ghg_scope = 1 }
+    """,
+    good="""
+        [[families]]
+        name = "agent.run"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+        [[families]]
+        name = "agent.idle"
+        schema.carbon = { type = "float", required = true, unit = "gCO2e", factor = { source = "IEA", version = "v1" } }
+        [[meters]]
+        name = "carbon"
+        unit = "gCO2e"
+        source = { kind = "families", families = ["agent.run", "agent.idle"] }
+        aggregate = { fn = "SUM", value = "carbon", window = "year" }
+        compliance = { regulatory_regimes = ["vsme"], ghg_scope = 1 }
+    """,
+)
+
 _DAY = 86_400
 _ADDED = {Function.SUM, Function.COUNT, Function.TIME_WEIGHTED}
 
 
 def check_carbon(judge: Judge) -> None:
-    """Reports MS542 to MS550."""
+    """Reports MS542 to MS550, MS575 and MS576."""
     for family, meters in judge.families:
         _check_sources(judge, family, meters)
     for meter in judge.program.meters:
@@ -370,6 +442,8 @@ def check_carbon(judge: Judge) -> None:
             _check_unit(judge, meter)
             _check_rounding(judge, meter)
             _check_intensity(judge, meter)
+            _check_embodied(judge, meter)
+    _check_nested(judge)
     for (box, family), alike in _added(judge):
         _check_twice(judge, box[-1], family, alike)
 
@@ -549,6 +623,31 @@ def _check_intensity(judge: Judge, meter: Meter) -> None:
     judge.fails(MARKET_SCI, meter.name, at=at, regimes=regimes, compared=compared, meter=meter.name)
 
 
+def _check_embodied(judge: Judge, meter: Meter) -> None:
+    scope = meter.compliance.stated("ghg_scope")
+    what = "about energy" if judge.measures(meter) == "energy" else f"of scope {scope}" if scope in {1, 2} else None
+    if what is None or isinstance(meter.source, RatioSource):
+        return
+    names = [name for name, _ in judge.fields_of(meter)]
+    regimes = judge.regimes_of(meter)
+    compared: dict[str, Any] = {"what": what, "fields": " ".join(names)}
+    found = next((name for name in names if "embodied" in name.lower()), None)
+    if found is None:
+        judge.passes(EMBODIED, meter.name, regimes, **compared)
+        return
+    judge.fails(
+        EMBODIED,
+        meter.name,
+        at=meter.origin and meter.origin / "aggregate" / "value",
+        hint="give it a meter of its own, with `ghg_scope = 3` and its `ghg_category`",
+        regimes=regimes,
+        compared=compared,
+        meter=meter.name,
+        what=what,
+        field=found,
+    )
+
+
 # Twice ----------------------------------------------------------------------------------------------------------
 
 
@@ -572,6 +671,51 @@ def _added(judge: Judge) -> list[tuple[tuple[tuple[str, ...], Family], list[Mete
                 keys[key] = box, family
                 together.setdefault(key, []).append(meter)
     return [(keys[key], alike) for key, alike in together.items()]
+
+
+def _check_nested(judge: Judge) -> None:
+    """Reports MS576 for families that are added up with one whose name begins theirs."""
+    together: dict[tuple[object, ...], dict[str, Meter]] = {}
+    words: dict[tuple[object, ...], str] = {}
+    for meter in judge.program.meters:
+        regimes = judge.regimes_of(meter)
+        box = _box(judge, meter) if regimes else None
+        if box is None:
+            continue
+        for regime in regimes:
+            key: tuple[object, ...] = (box, meter.window, meter.group_by, regime.id)
+            words[key] = box[-1]
+            for family in judge.program.families_of(meter):
+                together.setdefault(key, {}).setdefault(family.name, meter)
+    for key, counted in together.items():
+        for child, meter in counted.items():
+            above = [child[: dot.start()] for dot in re.finditer(r"\.", child)]
+            parents = [name for name in above if name in counted]
+            for parent in parents:
+                _report_nested(judge, counted[parent], meter, parent, child, words[key])
+            if not parents and len(counted) > 1:
+                judge.passes(NESTED, meter.name, judge.regimes_of(meter), family=child, others=len(counted) - 1)
+
+
+def _report_nested(judge: Judge, first: Meter, second: Meter, parent: str, child: str, what: str) -> None:
+    pair = (NESTED.code, parent, child, second.name)
+    if pair in judge.pairs:
+        return
+    judge.pairs.add(pair)
+    same = first.name == second.name
+    judge.fails(
+        NESTED,
+        second.name,
+        at=second.origin and second.origin / "source",
+        hint="count one of them, or allow this where the parent holds only what its parts do not",
+        related=[(first.origin, "the other meter")] if first.origin and not same else [],
+        regimes=_shared_regimes(judge, first, second),
+        compared={"parent": parent, "child": child},
+        meters=f"meter `{first.name}` counts" if same else f"meters `{first.name}` and `{second.name}` count",
+        parent=parent,
+        child=child,
+        what=what,
+    )
 
 
 def _check_twice(judge: Judge, what: str, family: Family, alike: Sequence[Meter]) -> None:
