@@ -607,6 +607,11 @@ def test_evidence_is_not_written_over_files_of_others(moved: Path) -> None:
     assert done.returncode == 2 and "MS010" in done.stderr
 
 
+def test_the_report_of_a_run_says_why_rows_were_rejected(moved: Path) -> None:
+    report = (moved / "evidence/report.md").read_text()
+    assert "| `acme.platform.agent-run` | 9 | 7 | 1 | 0 | 1 | `energy_joules is not a float` 1 |" in report
+
+
 def test_the_evidence_of_a_run_holds_what_was_disclosed_exactly(moved: Path) -> None:
     facts = json.loads((moved / "evidence/manifest.json").read_text())
     disclosed = [one for one in facts["numbers"] if one["disclosure"]]
