@@ -213,6 +213,9 @@ def test_a_signature_by_another_key(build: Path, tmp_path: Path) -> None:
     done = meterspec("verify", build, "--key", other)
     assert done.returncode == 1
     assert "error[MS665]" in done.stderr and "theirs.pub.pem" in done.stderr
+    tampered_with_its_manifest(build)
+    said = meterspec("verify", build, "--key", other).stderr
+    assert "error[MS665]" in said and "error[MS663]" in said
 
 
 def test_findings_as_json(build: Path) -> None:
@@ -537,6 +540,8 @@ def test_what_is_signed_is_a_statement_about_the_evidence(signed: Path) -> None:
     ("tamper", "code", "words"),
     [
         (number_changed, "MS665", "what is signed in `statement.dsse.json` is not this `manifest.json`"),
+        (number_changed, "MS666", "region eu-central: the evidence has 0.5, and the replay gives 0.913437529"),
+        (event_changed, "MS668", "`../events.jsonl` has the sha256"),
         (report_changed_with_its_manifest, "MS665", "is not this `manifest.json`"),
         (lambda folder: (folder / "evidence/statement.dsse.json").unlink(), "MS664", "nothing is signed"),
         (

@@ -232,12 +232,12 @@ def _verify_build(folder: Path, facts: Document, out: Diagnostics, known: Any, k
         fault = "was compiled without the target `compliance`, and keeps no inputs to compile again"
         raise Failure(NOTHING_TO_VERIFY, folder=folder, fault=fault)
     _check_files(folder, files, out, {"manifest.json", str(SIGNATURE)})
-    signed_by = None
+    is_whole, signed_by = not out.has_errors, None
     if key is not None:
         statement = folder / STATEMENT
         wanted = statement.read_bytes() if statement.is_file() else None
         signed_by = _check_signature(folder, SIGNATURE, known, key, wanted, f"`{STATEMENT}`", out)
-    if not out.has_errors:
+    if is_whole:
         _compile_again(folder, files, out)
     plan = sum(name.startswith(_PLAN) for name in files)
     has_signature = (folder / SIGNATURE).exists()
@@ -354,13 +354,15 @@ def _verify_run(folder: Path, facts: Document, out: Diagnostics, known: Any, key
 
     files: dict[str, str] = facts["files"]
     _check_files(folder, files, out, {"manifest.json", str(evidence.SIGNATURE)})
-    signed_by = None
+    counted = _check_events(folder, facts, out)
+    is_whole, signed_by = not out.has_errors, None
     if key is not None:
         wanted = evidence.statement((folder / "manifest.json").read_bytes()).encode()
         signed_by = _check_signature(folder, evidence.SIGNATURE, known, key, wanted, "this `manifest.json`", out)
-    counted = _check_events(folder, facts, out)
-    if not out.has_errors:
-        _compute_again(folder, facts, out)
+    if is_whole:
+        replayed = Diagnostics()
+        _compute_again(folder, facts, replayed)
+        out.extend(replayed)
     return Verified(
         kind="run",
         files=len(files) + counted,
