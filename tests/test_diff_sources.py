@@ -100,6 +100,8 @@ def test_the_project_around_is_found_in_the_commit_as_on_disk(
     (repository / "below").mkdir()
     monkeypatch.chdir(repository / place)
     assert codes("--against", "main") == ["MD301"]
+    annotated = meterspec("diff", "--against", "main", "--format", "github").stdout
+    assert "\n::error file=meterspec.toml,line=9," in annotated
 
 
 def test_a_project_of_several_files_is_read_as_a_whole(repository: Path) -> None:

@@ -500,6 +500,7 @@ class Zone:
 
     name: str
     members: tuple[str, ...]
+    """Its countries, in alphabetical order."""
     restricted: bool = False
     verified: bool = True
     source: str = ""

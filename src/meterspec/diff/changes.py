@@ -40,6 +40,7 @@ from meterspec.ir import (
     Term,
     Tier,
     Tumbling,
+    Zone,
 )
 from meterspec.source import Path, Place
 
@@ -49,8 +50,8 @@ _EXPRESSIONS = (Literal, FieldRef, ListOf, Call)
 _WHOLE = (*_EXPRESSIONS, FamilySource, RatioSource, BillingCycle, CalendarWindow, Tumbling, Rolling, Lifetime)
 """Reported as one thing: half of a window or of an expression says nothing."""
 
-_WHOLE_FIELDS = {(Family, "table")}
-"""Tuples that are one name, not a list of names."""
+_WHOLE_FIELDS = {(Family, "table"), (Zone, "members")}
+"""Tuples that are one thing, not a list of things: the parts of a name, and the countries of a zone."""
 
 _HOLD_SCALARS = {
     (Program, "meters"),

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import fields, is_dataclass
 
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal
-from meterspec.ir import Compliance, FamilySource, Field, Meter, Program, Regime, Sink, Term, Zone
+from meterspec.ir import Compliance, FamilySource, Field, Meter, Program, Regime, Sink, Term
 
 __all__ = ["UNORDERED", "compared", "form"]
 
@@ -33,7 +33,6 @@ UNORDERED = {
     (Regime, "requires"),
     (Regime, "terms"),
     (Term, "kinds"),
-    (Zone, "members"),
     (Sink, "receives"),
     (Meter, "examples"),
     (FamilySource, "families"),

@@ -128,7 +128,16 @@ def facts(change: Change, before: str, after: str) -> dict[str, str]:
         "currency": price.currency if price is not None else "",
         "interval": price.interval.value if price is not None else "",
         "bound": _bound_by(change),
+        "more": ", ".join(_more(change.before, change.after)),
+        "fewer": ", ".join(_more(change.after, change.before)),
     }
+
+
+def _more(few: object, many: object) -> list[str]:
+    """What one of two lists of names has that the other has not."""
+    if not isinstance(few, tuple) or not isinstance(many, tuple):
+        return []
+    return [f"`{name}`" for name in many if isinstance(name, str) and name not in few]
 
 
 def _judge(change: Change) -> Verdict:

@@ -67,7 +67,7 @@ def _zones(registry: Registry, names: list[str]) -> Iterator[ir.Zone]:
         if zone is not None:
             yield ir.Zone(
                 name=name,
-                members=tuple(zone.members),
+                members=tuple(sorted(zone.members)),
                 restricted=zone.restricted,
                 verified=zone.verified,
                 source=zone.source,

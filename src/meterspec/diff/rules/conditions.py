@@ -115,6 +115,20 @@ def fewer_families(change: Change) -> bool:
     return False
 
 
+def more_names(change: Change) -> bool:
+    """A list of names with all that it had, and more."""
+    assert isinstance(change.before, tuple)
+    assert isinstance(change.after, tuple)
+    return set(change.before) < set(change.after)
+
+
+def fewer_names(change: Change) -> bool:
+    """A list of names with less than it had, and nothing else."""
+    assert isinstance(change.before, tuple)
+    assert isinstance(change.after, tuple)
+    return set(change.before) > set(change.after)
+
+
 def other_zone(change: Change) -> bool:
     """The same window in another time zone."""
     match change.before, change.after:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from meterspec.diff.rules.conditions import added, lowered, raised, removed, to, was
+from meterspec.diff.rules.conditions import (
+    added,
+    fewer_names,
+    lowered,
+    more_names,
+    raised,
+    removed,
+    to,
+    was,
+)
 from meterspec.diff.rules.rule import Area, ChangeRule, Impact, Shown, on
 from meterspec.ir import Leave, Program, Regime, Term, Zone
 
@@ -50,13 +59,13 @@ RULES = (
                applies=on(Regime, "requires", removed)),
     ChangeRule("MD552", "regime-period-added", Impact.REVIEW, Area.OBLIGATIONS, mirror=("MD553",),
                title="A regime of the organisation asks for one more class of evidence",
-               message="{where} asks for {after} as well; it binds {bound}",
+               message="regime `{subject}` asks for {after} as well; it binds {bound}",
                why="Storage and deletion jobs have to follow.",
                applies=on(Regime, "terms", added),
                example=Shown("registry", _REGIME, _PERIOD)),
     ChangeRule("MD553", "regime-period-removed", Impact.BREAKING, Area.OBLIGATIONS, mirror=("MD552",),
                title="A regime of the organisation asks for one class of evidence less",
-               message="{where} no longer asks for {before}; it binds {bound}",
+               message="regime `{subject}` no longer asks for {before}; it binds {bound}",
                why="What an auditor may ask for can be gone; what was promised for past events still holds.",
                applies=on(Regime, "terms", removed)),
     ChangeRule("MD554", "regime-period-raised", Impact.REVIEW, Area.OBLIGATIONS, mirror=("MD555",),
@@ -95,16 +104,22 @@ RULES = (
                + on(Term, "verified") + on(Zone, "verified") + on(Zone, "source"),
                example=Shown("registry", _REGIME, _REGIME.replace("12", "14"))),
     ChangeRule("MD560", "zone-country-added", Impact.BREAKING, Area.OBLIGATIONS, mirror=("MD561",),
-               title="A zone of the organisation has one more country",
-               message="{where} has `{after}` as well; it binds {bound}",
+               title="A zone of the organisation has more countries",
+               message="{where} has {more} as well; it binds {bound}",
                why="Events may be kept where customers were told they would not be.",
-               applies=on(Zone, "members", added),
+               applies=on(Zone, "members", more_names),
                example=Shown("registry", _ZONE, _ZONE.replace('"FR"', '"FR", "IE"'))),
     ChangeRule("MD561", "zone-country-removed", Impact.REVIEW, Area.OBLIGATIONS, mirror=("MD560",),
-               title="A zone of the organisation has one country less",
-               message="{where} no longer has `{before}`; it binds {bound}",
+               title="A zone of the organisation has fewer countries",
+               message="{where} no longer has {fewer}; it binds {bound}",
                why="Where the events are kept today may not be where they may be kept.",
-               applies=on(Zone, "members", removed)),
+               applies=on(Zone, "members", fewer_names)),
+    ChangeRule("MD568", "zone-moved", Impact.BREAKING, Area.OBLIGATIONS,
+               title="A zone of the organisation has other countries",
+               message="{where} has {more} instead of {fewer}; it binds {bound}",
+               why="Events may be kept where customers were told they would not be, and not where they are.",
+               applies=on(Zone, "members"),
+               example=Shown("registry", _ZONE, _ZONE.replace('"FR"', '"IE"'))),
     ChangeRule("MD562", "zone-restricted", Impact.REVIEW, Area.OBLIGATIONS, mirror=("MD563",),
                title="Nothing may leave a zone of the organisation any more",
                message="nothing may leave {where}; it binds {bound}",
