@@ -297,6 +297,18 @@ def test_a_customer_who_owes_nothing_is_taken_for_nobody_else() -> None:
     assert json.loads(early.stdout) == {"invoices": []}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["invoice", PUBLISHED], ["explain", METER, PUBLISHED, "--customer", "atlas-freight"]],
+    ids=lambda c: c[0],
+)
+def test_rows_that_are_billed_to_nobody_are_said(command: list[str]) -> None:
+    """`run` has a table of them; beside an invoice a line says it, where no program reads it."""
+    said = in_process(*command, "--events", EVENTS).stderr
+    assert "15 of 4055 rows rejected, in no number: duration_ms is not an integer (3)" in said
+    assert "1 event id with rows of different content, of which one counts" in said
+
+
 def test_invoices_add_up() -> None:
     done = meterspec("invoice", PUBLISHED, "--events", EVENTS, "--customer", "atlas-freight", "--format", "json")
     invoices = json.loads(done.stdout)["invoices"]

@@ -480,6 +480,7 @@ def test_a_key_is_for_what_is_asked(monkeypatch: pytest.MonkeyPatch, key: str, l
         ("sk_test_abc", "http://stripe.example", "MS025"),
         ("sk_test_abc", "ftp://127.0.0.1", "MS025"),
         ("sk_test_abc", "127.0.0.1:80", "MS025"),
+        ("sk_test_abc", "sk_test_abc", "MS025"),
         ("sk_live_abc", "https://stripe.example", "MS025"),
     ],
 )
@@ -491,6 +492,7 @@ def test_a_key_goes_to_stripe_or_to_this_machine(
     with pytest.raises(Failure) as failure:
         connect(live=key.startswith("sk_live"))
     assert failure.value.diagnostic.code == code
+    assert key not in failure.value.diagnostic.message
 
 
 @pytest.mark.parametrize("key", ["sk_test_ofSomebodyElse", "rk_test_0123456789abcdefREADS"])

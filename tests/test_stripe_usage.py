@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from random import Random
 
 import duckdb
@@ -301,6 +302,29 @@ def test_a_value_of_more_than_fifteen_digits_is_not_sent(value: str, shown: str,
         with loaded(text + meter("used", function, 'value = "load"'), [job]) as connection:
             (row,) = sent(connection, "used")
         assert (row[4], row[6]) == (shown, expected)
+
+
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+
+
+@pytest.mark.parametrize("length", [SECOND, 90 * SECOND, HOUR, 36 * HOUR, 365 * 24 * HOUR], ids=str)
+def test_the_timestamp_of_a_running_value_rises_with_the_as_of_instant(length: timedelta) -> None:
+    """Within the period, and never twice the same where the instants are far enough apart: what is greatest counts."""
+    end = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+    start, slow = end - length, max(end - length, end - HOUR)
+    steps = [timedelta(microseconds=1), SECOND, 72 * SECOND, 73 * SECOND, HOUR, 24 * HOUR, 71 * HOUR, 73 * HOUR]
+    instants = sorted(({base + step for base in (start, slow, end) for step in steps} | {slow, end}) - {start})
+    told: dict[datetime, int] = {}
+    with loaded(SPEC + METERS["peak"], [Job("j1", start, "a")], cycles=[("a", start, end)]) as connection:
+        for as_of in instants:
+            connection.execute("UPDATE meterspec_as_of SET as_of = ?", [as_of])
+            ((_, _, told[as_of], *_),) = sent(connection, "peak")
+    assert all(start.timestamp() <= at < end.timestamp() and at <= as_of.timestamp() for as_of, at in told.items())
+    assert list(told.values()) == sorted(told.values())
+    room = slow + 73 * (end - slow)
+    for one, two in pairwise(instants):
+        apart = two - one >= (SECOND if two <= slow else 73 * SECOND)
+        assert not apart or two > room or told[one] < told[two], (one, two)
 
 
 def test_an_event_after_the_as_of_instant_waits_for_the_next_export() -> None:

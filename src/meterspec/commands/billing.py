@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meterspec.commands.counting import cycles_argument, say_notes
+from meterspec.commands.counting import cycles_argument, say_losses, say_notes
 from meterspec.commands.shared import (
     BAD_ARGUMENT,
     MISSING_ARGUMENT,
@@ -90,6 +90,7 @@ def invoice(
         threads=threads,
     )
     say_notes(done.run, moment)
+    say_losses(done.run)
     if customer is not None and not done.invoices and not out.has_errors:
         known = {period[0] for due in done.run.due.values() for period in due}
         near = None if customer in known else did_you_mean(customer, sorted(known))
@@ -202,6 +203,7 @@ def trace(
     stop_on_errors(out)
     assert found is not None
     say_notes(found.run, moment)
+    say_losses(found.run)
     sys.stdout.write(as_json(trace_json(found)) if format == "json" else trace_text(found, palette_of(sys.stdout)))
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from meterspec.run import Result, Run
     from meterspec.store import Counts, Sealed
 
-__all__ = ["computed", "cycles_argument", "run", "run_on", "say_notes", "seal"]
+__all__ = ["computed", "cycles_argument", "run", "run_on", "say_losses", "say_notes", "seal"]
 
 TOO_MANY_REJECTS = Rule(
     code="MS709",
@@ -251,6 +251,20 @@ def say_notes(done: Run, moment: datetime | None) -> None:
         more = f" and {len(done.outside) - 3} more" if len(done.outside) > 3 else ""
         events_words = counted(sum(count for _, count in done.outside), "event")
         sys.stderr.write(f"{events_words} in no cycle of their customer count by the calendar: {named}{more}\n")
+
+
+def say_losses(done: Run) -> None:
+    """Says on standard error which rows count nowhere, and which had to be chosen between, where no table does."""
+    for quality in done.quality:
+        if quality.rejected:
+            reasons = ", ".join(f"{printable(reason)} ({count})" for reason, count in _most(quality.reasons))
+            reasons += " and others" if len(quality.reasons) > 3 else ""
+            rows = f"{quality.rejected} of {counted(quality.read, 'row')}"
+            words = f"family {quality.family}: {rows} rejected, in no number: {reasons}"
+            sys.stderr.write(f"{words}; `meterspec run --rejects FILE` keeps them\n")
+        if quality.conflicts:
+            ids = counted(quality.conflicts, "event id")
+            sys.stderr.write(f"family {quality.family}: {ids} with rows of different content, of which one counts\n")
 
 
 def _say_as_of(done: Run, moment: datetime | None) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meterspec.commands.counting import cycles_argument
+from meterspec.commands.counting import cycles_argument, say_losses
 from meterspec.commands.shared import day, instant_argument, palette_of, program_of, stop_on_errors
 from meterspec.diagnostics import Failure, Rule
 from meterspec.project import collect
@@ -54,6 +54,7 @@ def status(
         sys.stderr.write(f"meter {name} is not computed: no events of its family were given\n")
     if moment is None and done.as_of is not None:
         sys.stderr.write(f"as of {instant(done.as_of)}, just after the newest event\n")
+    say_losses(done)
     chosen = [one for one in found if customer is None or one.customer == customer]
     if customer is not None and not chosen:
         sys.stderr.write(f"customer {printable(customer)} has used nothing that is capped\n")

@@ -218,4 +218,4 @@ def _check_base(base: str, *, live: bool) -> None:
             if live
             else "write one that begins with https://, or with http://127.0.0.1"
         )
-        raise Failure(BAD_BASE, variable=BASE_VARIABLE, base=base, hint=hint)
+        raise Failure(BAD_BASE, variable=BASE_VARIABLE, base=_KEYS.sub("(a key)", base), hint=hint)
