@@ -61,8 +61,7 @@ def compile_(
     sign = _signer(key, targets)
     program, out = program_of(files, day)
     before = None if base is None else _before(base)
-    # Trees of SQL are cycles, a megabyte of them for each meter: what is printed has to go. The program stays.
-    gc.freeze()
+    # Trees of SQL are cycles, a megabyte of them for each meter: what is printed has to go.
     gc.set_threshold(20_000, 10, 10)
     gc.enable()
     artifacts = compile_program(
