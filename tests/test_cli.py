@@ -411,6 +411,16 @@ def test_output_that_does_not_fit_on_the_disk_is_no_success(folder: Path, comman
     assert b"Traceback" not in done.stderr
 
 
+def test_a_disk_without_room_for_what_the_engine_keeps_is_said_with_the_way_out() -> None:
+    on_disk = "from meterspec.events import sources; sources._LARGE = 0; from meterspec.cli import app; app()"
+    limited = f'ulimit -f 8; exec "{sys.executable}" -c "{on_disk}" run {PUBLISHED} --events {EVENTS}'
+    done = subprocess.run(["bash", "-c", limited], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, hint = done.stderr.splitlines()
+    assert first.startswith("error[MS708]: the engine could not finish: ")
+    assert hint == "  = help: free some disk space, or let TMPDIR name a folder on a larger disk"
+
+
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_command_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, asked: signal.Signals) -> None:
     """The engine has its folder by then, and the rejected rows a file without a name yet."""

@@ -18,7 +18,7 @@ from meterspec.diagnostics import Failure, Rule
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["engine", "engine_errors", "installed", "on_disk", "quoted", "reason_of", "step"]
+__all__ = ["engine", "engine_errors", "installed", "is_full", "on_disk", "quoted", "reason_of", "step"]
 
 NO_ENGINE = Rule(
     code="MS012",
@@ -68,8 +68,7 @@ def engine(*, threads: int | None = None) -> Iterator[DuckDBPyConnection]:
         raise KeyboardInterrupt from None
     except (duckdb.Error, MemoryError) as error:
         reason = reason_of(error)
-        full = re.search(r"no space left|max_temp_directory_size|out of memory|offload", str(error), re.IGNORECASE)
-        hint = "free some disk space, or let TMPDIR name a folder on a larger disk" if full else None
+        hint = "free some disk space, or let TMPDIR name a folder on a larger disk" if is_full(error) else None
         raise Failure(ENGINE_STOPPED, reason=reason, hint=hint) from error
     except BrokenPipeError:
         raise
@@ -124,6 +123,12 @@ def engine_errors() -> type[Exception]:
     from duckdb import Error  # noqa: PLC0415 - loaded by now, and not before it is needed
 
     return Error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the engine had no room left, which says nothing of the files that it was reading."""
+    words = r"no space left|file too large|max_temp_directory_size|out of memory|offload"
+    return re.search(words, str(error), re.IGNORECASE) is not None
 
 
 def reason_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.diagnostics import Failure
 from meterspec.events.columns import read_csv, read_parquet
-from meterspec.events.engine import engine_errors, reason_of, step
+from meterspec.events.engine import engine_errors, is_full, reason_of, step
 from meterspec.events.files import EventFiles, Format, format_of
 from meterspec.events.lines import read_lines
 from meterspec.events.sources import PLACE, ROW, UNREADABLE, Source
@@ -106,6 +106,8 @@ def settle(connection: DuckDBPyConnection, family: Family) -> Quality:
                 without, conflicts = _note_places(connection, family, found)
         connection.execute(f"DROP TABLE {found}")
     except engine_errors() as error:
+        if is_full(error):
+            raise
         raise Failure(UNREADABLE, path=f"events of {family.name}", reason=reason_of(error)) from error
     columns = [b.column(field.name) for field in family.fields]
     events = exp.select(*columns).from_(b.table(family.checked))

@@ -12,7 +12,7 @@ from sqlglot import exp
 from meterspec.backends.sql import build as b
 from meterspec.backends.sql.families import REJECT_REASON
 from meterspec.diagnostics import Failure, Rule, did_you_mean
-from meterspec.events.engine import engine_errors, on_disk, quoted, reason_of, step
+from meterspec.events.engine import engine_errors, is_full, on_disk, quoted, reason_of, step
 from meterspec.events.files import listed
 from meterspec.ir import Family
 
@@ -132,6 +132,8 @@ def create_rows(connection: DuckDBPyConnection, paths: Sequence[Path], name: str
         with step(connection, words):
             connection.execute(create)
     except engine_errors() as error:
+        if is_full(error):
+            raise
         raise Failure(UNREADABLE, path=", ".join(map(str, paths)), reason=reason_of(error)) from error
     return table.copy()
 
