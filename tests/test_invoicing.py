@@ -213,6 +213,16 @@ billing = { model = "usage", currency = "EUR", unit_amount = 2 }
             "`a` has no invoice from 2026-01-01 to 2026-02-01 because of this usage of `units`",
         )
     ]
+    packs = text.replace(
+        '"usage", currency = "EUR", unit_amount = 2', '"prepaid", currency = "EUR", credits = { pack = 9, price = 5 }'
+    )
+    out = Diagnostics()
+    assert shown(made(program_of(packs), events, tmp_path, out)) == ["b 01-01 02-01 5.00"]
+    assert [found.hint for found in out] == [
+        "`a` has no invoice from 2026-01-01 to 2026-02-01 because of this usage of `units`",
+        "it was used from 2026-01-01 to 2026-02-01, and no balance is known since; "
+        "`a` has no invoice from 2026-02-01 to 2026-03-01 because of this usage of `units`",
+    ]
 
 
 # Who owes, found another way ------------------------------------------------------------------------------------

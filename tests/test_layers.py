@@ -75,7 +75,7 @@ MAY_IMPORT = {
         *("diagnostics", "cel", "ir", "exact", "backends", "events", "invoicing", "pricing", "render", "run", "store"),
     },
     "statements": {"ir", "invoicing", "pricing", "render", "templates", "tracing"},
-    "status": {"diagnostics", "ir", "events", "store", "run", "pricing"},
+    "status": {"diagnostics", "ir", "events", "store", "run", "pricing", "render"},
     "attestation": {"diagnostics"},
     "evidence": {
         *("diagnostics", "ir", "units", "regimes", "templates", "backends", "project", "pipeline"),

@@ -240,6 +240,18 @@ def test_credits_are_drawn_by_all_groups_of_a_customer(tmp_path: Path, aggregate
     assert found.credits == D(left)
 
 
+def test_usage_that_no_credits_can_pay_for_says_whose_it_is(tmp_path: Path) -> None:
+    text = spec('model = "prepaid"\ncredits = { pack = 9, price = 5 }').replace("min = 0", "min = -9")
+    program, _ = check_text(text)
+    assert program is not None
+    out = Diagnostics()
+    files = [EventFiles(program.families[0], (write(tmp_path, [use("acme", FEBRUARY, "-5")]),))]
+    standings(program, files, out)
+    assert [(found.code, found.hint) for found in out] == [
+        ("MS440", "`acme` used it in the period from 2026-02-01, and no balance is known since")
+    ]
+
+
 def test_a_limit_beside_credits_ends_where_the_first_of_them_does(tmp_path: Path) -> None:
     text = spec('model = "prepaid"\ncredits = { pack = 100, price = 5 }\nlimit = 70')
     (found,) = standing(tmp_path, text, [use("a", FEBRUARY, "60")])

@@ -180,8 +180,9 @@ def charges_of(
                 known[alone] = bill
         except Unpriceable as refusal:
             found[period] = refusal
-            if price.credits is not None:
-                balances[period[0]] = refusal
+            if price.credits is not None and not isinstance(balance, Unpriceable):
+                hint = f"it was used from {day(period[1])} to {day(period[2])}, and no balance is known since"
+                balances[period[0]] = Unpriceable(refusal.rule, hint, **refusal.facts)
             continue
         if bill.balance is not None:
             balances[period[0]] = bill.balance

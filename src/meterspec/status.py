@@ -16,6 +16,7 @@ from meterspec.diagnostics import Diagnostics
 from meterspec.events import Anchor, Cycle, EventFiles
 from meterspec.ir import ADDITIVE, Function, Lifetime, Meter, Program, Rolling
 from meterspec.pricing import LineKind, Unpriceable, price_usage
+from meterspec.render import day
 from meterspec.run import Result, Run, run
 from meterspec.store import SealedEvents
 
@@ -206,7 +207,9 @@ class _Meter:
             try:
                 bill = price_usage(price, used, balance=balance)
             except Unpriceable as refusal:
-                self.out.report(refusal.rule, at=price.origin, hint=refusal.hint, **refusal.facts)  # type: ignore[arg-type]
+                who = str(groups[0].group[0][1])
+                hint = f"`{who}` used it in the period from {day(start)}, and no balance is known since"
+                self.out.report(refusal.rule, at=price.origin, hint=hint, **refusal.facts)  # type: ignore[arg-type]
                 return None, False
             packs = _sum(line.quantity for line in bill.lines if line.kind is LineKind.CREDIT)
             if packs:
