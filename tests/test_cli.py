@@ -240,6 +240,14 @@ def test_rejected_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
     assert all(json.loads(row["row"]) for row in rows)
 
 
+@pytest.mark.parametrize("name", ["results.csv", "results.parquet"])
+def test_rejected_rows_are_said_where_results_have_no_place_for_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / "events.jsonl").write_text('{"agent_run_id": "r1"}\n', encoding="utf-8")
+    done = meterspec("run", PUBLISHED, "--events", "events.jsonl", "--out", name, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 of 1 row rejected, in no number: missing " in done.stderr
+
+
 def test_the_price_of_1500_hours_is_the_one_the_language_works_out() -> None:
     done = meterspec("price", PUBLISHED, METER, "1500", "--format", "json")
     document = json.loads(done.stdout)

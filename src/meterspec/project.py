@@ -174,8 +174,8 @@ def _around(folder: Path, where: Files) -> list[SpecFile]:
         if settings is not None and settings.paths is not None:
             found = [file for path in settings.paths for file in _files(parent / path, where)]
             return [_read(_shown(file), settings, organisation_of(file.parent, where), where) for file in found]
-    hint = "write the path of a spec, or `meterspec init` for a new one"
-    raise Failure(NO_SPEC, path=f"{folder} or above", hint=hint)
+    hint = "nor in a folder above it; write the path of a spec, or `meterspec init` for a new one"
+    raise Failure(NO_SPEC, path=folder, hint=hint)
 
 
 def _shown(path: Path) -> Path:

@@ -325,6 +325,8 @@ def _write_results(program: Program, done: Run, format: str, output: str | None)
     else:
         assert isinstance(data, str)
         sys.stdout.write(data)
+    if format in {"csv", "parquet"}:  # which have no place for it
+        say_losses(done)
 
 
 def _limit_argument(text: str | None) -> int | Decimal | None:
