@@ -242,10 +242,12 @@ def test_rejected_rows_are_kept_with_their_reasons(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["results.csv", "results.parquet"])
 def test_rejected_rows_are_said_where_results_have_no_place_for_them(tmp_path: Path, name: str) -> None:
-    (tmp_path / "events.jsonl").write_text('{"agent_run_id": "r1"}\n', encoding="utf-8")
+    first, second, *_ = (SAMPLE / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    broken = json.dumps(json.loads(second) | {"completed_at": "yesterday"})
+    (tmp_path / "events.jsonl").write_text(f"{first}\n{broken}\n", encoding="utf-8")
     done = meterspec("run", PUBLISHED, "--events", "events.jsonl", "--out", name, cwd=tmp_path)
     assert done.returncode == 0
-    assert "1 of 1 row rejected, in no number: missing " in done.stderr
+    assert "1 of 2 rows rejected, in no number: completed_at is not a timestamp (1)" in done.stderr
 
 
 def test_the_price_of_1500_hours_is_the_one_the_language_works_out() -> None:
