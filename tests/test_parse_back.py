@@ -58,10 +58,10 @@ def printed_by(program: Program, dialect: str) -> list[exp.Create]:
     nodes: list[exp.Create] = []
     printed = b.printed
 
-    def kept(node: exp.Expr, printer: str, *, pretty: bool = False) -> str:
+    def kept(node: exp.Expr, printer: str, *, pretty: bool = False, owned: bool = False) -> str:
         if isinstance(node, exp.Create):
-            nodes.append(node)
-        return printed(node, printer, pretty=pretty)
+            nodes.append(node.copy())
+        return printed(node, printer, pretty=pretty, owned=owned)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(b, "printed", kept)

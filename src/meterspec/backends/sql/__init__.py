@@ -190,7 +190,7 @@ def script(title: str, views: Sequence[View], dialect: Dialect, tables: Sequence
 
 
 def _statement(words: str, create: exp.Create, dialect: Dialect, options: str = "") -> dict[str, str]:
-    sql = b.printed(create, dialect.printer, pretty=True)
+    sql = b.printed(create, dialect.printer, pretty=True, owned=True)
     if len(sql.encode()) > dialect.longest_statement:
         sql = b.printed(create, dialect.printer)
     return {"words": one_line(words), "sql": f"{sql}\n{options}" if options else sql}

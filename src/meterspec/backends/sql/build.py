@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, reduce
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 from sqlglot.dialects import Dialect as SqlglotDialect
 from sqlglot.generator import Generator
 
@@ -79,13 +79,17 @@ def binary(kind: type[exp.Binary], left: exp.Expr, right: exp.Expr) -> exp.Expr:
     return kind(this=wrapped(left, chained), expression=wrapped(right, level + 1))
 
 
-def printed(node: exp.Expr, printer: str, *, pretty: bool = False) -> str:
+def printed(node: exp.Expr, printer: str, *, pretty: bool = False, owned: bool = False) -> str:
     """The text of a node in a dialect of sqlglot; what is short stays on its line.
 
-    sqlglot rewrites what a dialect has no words for. That is done in the node itself, which prints the same afterwards:
-    copying every node before would take a quarter of the time of `compile`.
+    sqlglot rewrites what a dialect has no words for. An `owned` node, of which no part is in another one, is rewritten
+    itself, and prints the same afterwards; copying it before would take a quarter of the time of `compile`. Raises
+    `UnsupportedError` where it would leave something out, of which sqlglot by itself makes no more than a note.
     """
-    return _printer(printer)(dialect=printer, pretty=pretty, max_text_width=_WIDTH).generate(node, copy=False)
+    generator = _printer(printer)(
+        dialect=printer, pretty=pretty, max_text_width=_WIDTH, unsupported_level=ErrorLevel.RAISE
+    )
+    return generator.generate(node, copy=not owned)
 
 
 _WIDTH = 100

@@ -313,7 +313,7 @@ class _Added(Scanner, _Rows):
         so_far = exp.Window(
             this=dialect.total(total, WIDE),
             partition_by=[b.column(_START), *map(b.column, self.groups)],
-            order=exp.Order(expressions=dialect.ordered_last(order)),
+            order=exp.Order(expressions=dialect.ordered(order)),
         )
         running = self._more("so_far", source, b.named(dialect.wide(so_far), "meterspec_so_far"))
         wide = dialect.wide(total.copy())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sqlglot import exp
+from sqlglot.dialects import Dialect as SqlglotDialect
 
 from meterspec.backends.base import Feature
 from meterspec.backends.sql import build as b
@@ -257,6 +258,11 @@ class Dialect(ABC):
     def rank(self, order: Sequence[exp.Expr], *partition: exp.Expr) -> exp.Expr:
         """The number of a row within its partition, from 1."""
         return exp.Window(this=exp.RowNumber(), partition_by=list(partition), order=exp.Order(expressions=list(order)))
+
+    def ordered(self, nodes: Sequence[exp.Expr]) -> list[exp.Expr]:
+        """Keys of an ordering that are never null."""
+        first = SqlglotDialect.get_or_raise(self.printer).NULL_ORDERING == "nulls_are_small"
+        return [exp.Ordered(this=node, desc=False, nulls_first=first) for node in nodes]
 
     def ordered_last(self, nodes: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Keys of an ordering in which nulls come last."""
