@@ -169,6 +169,13 @@ def test_compile_writes_the_same_bytes_from_anywhere(tmp_path: Path) -> None:
     assert "manifest.json" in outputs[0]
 
 
+def test_names_by_commas_are_names_one_by_one(tmp_path: Path) -> None:
+    wanted = ["compile", PUBLISHED, "--check", "--out", str(tmp_path)]
+    assert meterspec(*wanted[:2], *wanted[3:], "--target", "sql,stripe", "--dialect", "duckdb,spark").returncode == 0
+    one_by_one = ("--target", "sql", "--target", "stripe", "--dialect", "duckdb", "--dialect", "spark")
+    assert "up to date" in meterspec(*wanted, *one_by_one).stderr
+
+
 def test_compile_check_names_what_is_stale_missing_and_left_over(tmp_path: Path) -> None:
     build = tmp_path / "build"
     assert meterspec("compile", PUBLISHED, "--out", str(build)).returncode == 0

@@ -228,9 +228,12 @@ def compile_(
         str, typer.Option("--out", metavar="DIR", help="The folder that will hold the artefacts.")
     ] = "build",
     target: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="By commas: sql, stripe, compliance (as without it), terraform.")
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="By commas: sql, stripe, compliance (as without it), terraform."),
     ] = None,
-    dialect: Annotated[str, typer.Option(metavar="NAMES", help="SQL dialects, by commas.")] = "duckdb",
+    dialect: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="SQL dialects, by commas; duckdb without it.")
+    ] = None,
     rollup: Annotated[
         Grain | None, typer.Option(help="Add meters up from totals by the hour or day, where that is the same number.")
     ] = None,
@@ -248,10 +251,11 @@ def compile_(
     """Write every artefact, all or none."""
     from meterspec.commands import compiling  # noqa: PLC0415
 
-    targets = target.split(",") if target else list(TARGETS)
+    targets = ",".join(target).split(",") if target else list(TARGETS)
+    dialects = ",".join(dialect or ["duckdb"]).split(",")
     grain = rollup.value if rollup is not None else None
     options = (check, grain, stripe_usage.value, base, as_of, sign)
-    guarded(compiling.compile_, paths or [], out, targets, dialect.split(","), *options)
+    guarded(compiling.compile_, paths or [], out, targets, dialects, *options)
 
 
 @app.command(epilog=_examples("meterspec plan", "meterspec plan specs/ --check --format json"))
