@@ -112,6 +112,35 @@ def test_a_line_that_is_no_event_is_rejected_and_blank_lines_are_none(tmp_path: 
     assert reasons == [("not a JSON object",)] * 3 + [(None,)] * 2
 
 
+TWICE = [
+    ('{"id": "1", "at": "2026-01-05T10:00:00Z", "integer": 1, "integer": 2}', "a key stands in it twice"),
+    ('{"id": "2", "at": "2026-01-05T10:00:00Z", "other": 1, "other": 1}', "a key stands in it twice"),
+    ('{"id": "3", "at": "2026-01-05T10:00:00Z", "integer": 1, "Integer": 2}', None),
+    ('{"id": "4", "at": "2026-01-05T10:00:00Z", "integer": 1, "other": {"integer": 2}}', None),
+    (
+        '{"specversion": "1.0", "type": "t", "id": "5", "time": "2026-01-05T10:00:00Z", "integer": 3,'
+        ' "data": {"integer": 1}}',
+        None,
+    ),
+    (
+        '{"specversion": "1.0", "type": "t", "id": "6", "time": "2026-01-05T10:00:00Z",'
+        ' "data": {"integer": 1, "integer": 2}}',
+        "a key stands in it twice",
+    ),
+]
+
+
+def test_a_line_with_two_values_of_one_key_is_rejected(tmp_path: Path) -> None:
+    import duckdb  # noqa: PLC0415
+
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(f"{line}\n" for line, _ in TWICE), encoding="utf-8")
+    with duckdb.connect() as connection:
+        load(connection, EventFiles(family_of(FIELDS[0]), (path,)))
+        reasons = connection.execute(f"SELECT {REJECT_REASON} FROM test_read_checked ORDER BY id").fetchall()
+    assert reasons == [(reason,) for _, reason in TWICE]
+
+
 CSV_TEXTS = [
     "plain",
     "a, b; c|d",

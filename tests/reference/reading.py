@@ -49,8 +49,14 @@ class _RowError(Exception):
 
 
 def json_rows(lines: Iterable[str]) -> list[Row]:
-    """The rows of JSON lines, numbers exact."""
-    return [json.loads(line, parse_float=Decimal) for line in lines if line.strip()]
+    """The rows of JSON lines, numbers exact; no line has a key twice."""
+    return [json.loads(line, parse_float=Decimal, object_pairs_hook=_unique) for line in lines if line.strip()]
+
+
+def _unique(pairs: list[tuple[str, object]]) -> Row:
+    row = dict(pairs)
+    assert len(row) == len(pairs), pairs
+    return row
 
 
 def read(family: ir.Family, rows: Iterable[Row]) -> Read:

@@ -35,7 +35,7 @@ __all__ = ["read_lines"]
 
 # No field can have a name with a space.
 _LINE, _FILE, _KEYS = "the line", "the file", "other keys"
-_OBJECT, _TYPE, _DATA = "is an object", "type of the event", "kind of the data"
+_OBJECT, _TWICE, _TYPE, _DATA = "is an object", "has a key twice", "type of the event", "kind of the data"
 
 _ENVELOPE = (
     *("specversion", "id", "source", "type", "subject", "time"),
@@ -94,7 +94,8 @@ def _texts(events: EventFiles, paths: Sequence[Path], name: str) -> str:
                 CASE WHEN "{_OBJECT}" THEN json_type("{_LINE}", {wanted}) END AS kinds,
                 CASE WHEN "{_OBJECT}" THEN json_keys("{_LINE}") END AS keys
             FROM lines""",
-        "marked": f"SELECT *, coalesce({is_cloud}, false) AS is_cloud FROM events",
+        "marked": f"""
+            SELECT *, coalesce({is_cloud}, false) AS is_cloud, {_repeated("keys")} AS repeated FROM events""",
         **_cloud_events(events),
         "exact": f"SELECT *, {_exact(events)} AS exact FROM whole",
     }
@@ -103,7 +104,7 @@ def _texts(events: EventFiles, paths: Sequence[Path], name: str) -> str:
         for number, field in enumerate(fields, start=1)
     ]
     others = f'list_filter(keys, lambda key: NOT list_contains({declared}, key)) AS "{_KEYS}"'
-    common = f'"{_LINE}", "{_FILE}", "{_OBJECT}", "{_TYPE}", "{_DATA}", {others}'
+    common = f'"{_LINE}", "{_FILE}", "{_OBJECT}", "{_TYPE}", "{_DATA}", "{_TWICE}", {others}'
     ctes = ", ".join(f"{step} AS ({query})" for step, query in steps.items())
     return f"WITH {ctes} SELECT {common}, {', '.join(columns)} FROM exact"
 
@@ -132,9 +133,9 @@ def _cloud_events(events: EventFiles) -> dict[str, str]:
         return f"CASE WHEN is_cloud THEN [{', '.join(parts)}] ELSE {column} END AS {column}"
 
     extensions = f"list_filter(keys, lambda key: NOT list_contains({_list(_ENVELOPE)}, key))"
-    keys = (
-        f"""CASE WHEN is_cloud THEN list_concat({extensions}, json_keys("{_LINE}", '$.data')) ELSE keys END AS keys"""
-    )
+    inner = f"""json_keys("{_LINE}", '$.data')"""
+    keys = f"CASE WHEN is_cloud THEN list_concat({extensions}, {inner}) ELSE keys END AS keys"
+    twice = f'repeated OR CASE WHEN is_cloud THEN {_repeated(inner)} ELSE false END AS "{_TWICE}"'
     return {
         "cloud": f"""
             SELECT *, CASE WHEN is_cloud THEN json_extract_string("{_LINE}", {wanted}) END AS cloud_texts,
@@ -142,9 +143,15 @@ def _cloud_events(events: EventFiles) -> dict[str, str]:
             FROM marked""",
         "whole": f"""
             SELECT "{_LINE}", "{_FILE}", "{_OBJECT}", is_cloud, {merged("texts")}, {merged("kinds")}, {keys},
-                CASE WHEN is_cloud THEN texts[{count + 2}] END AS "{_TYPE}", cloud_kinds[{count + 4}] AS "{_DATA}"
+                CASE WHEN is_cloud THEN texts[{count + 2}] END AS "{_TYPE}", cloud_kinds[{count + 4}] AS "{_DATA}",
+                {twice}
             FROM cloud""",
     }
+
+
+def _repeated(keys: str) -> str:
+    """Whether a list of keys has one twice: readers differ in which value they take (RFC 8259, section 4)."""
+    return f"coalesce(len({keys}) <> list_unique({keys}), false)"
 
 
 def _exact_fields(events: EventFiles) -> list[Field]:
@@ -190,7 +197,11 @@ def _judged(events: EventFiles, paths: Sequence[Path], view: str) -> exp.Select:
         of_json(field, *(b.column(f"{field.name} {part}") for part in ("text", "kind", "value"))) for field in fields
     ]
     data = b.all_of([b.not_null(b.column(_DATA)), b.not_(_among(b.column(_DATA), ["OBJECT", "NULL"]))])
-    faults = [(b.not_(b.column(_OBJECT)), "not a JSON object"), (data, "data is not a JSON object")]
+    faults = [
+        (b.not_(b.column(_OBJECT)), "not a JSON object"),
+        (data, "data is not a JSON object"),
+        (b.column(_TWICE), "a key stands in it twice"),
+    ]
     unnamed = [number for number, path in enumerate(paths) if path in events.unnamed]
     if unnamed:
         other = b.binary(exp.NEQ, b.column(_TYPE), b.text(family.name))
