@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -19,8 +18,6 @@ from meterspec.cel.evaluate import Value
 from meterspec.diagnostics import Severity
 from tests.cel_cases import FIELDS, checked
 from tests.cel_random import Expressions, event
-
-pytestmark = pytest.mark.skipif(find_spec("cel_expr_python") is None, reason="cel-expr-python is not installed")
 
 NAMES = {"double": "decimal", "google.protobuf.timestamp": "timestamp", "google.protobuf.duration": "duration"}
 STRICTER = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import re2
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -78,7 +79,6 @@ TEXTS = st.text(alphabet="aAbB01kK\u212as\u017f-_. é\n]{[", max_size=12)
 @settings(max_examples=500)
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.lists(TEXTS, min_size=3, max_size=6))
 def test_a_pattern_finds_what_re2_finds(pattern: str, texts: list[str]) -> None:
-    re2 = pytest.importorskip("re2")
     try:
         ours = matcher(pattern)
     except Problem:

@@ -84,7 +84,7 @@ def test_the_text_is_kept_as_it_stands_but_for_a_byte_order_mark() -> None:
 def test_the_published_examples_are_read(name: str) -> None:
     path = SHARED / "examples" / name
     if not path.exists():
-        pytest.skip("the published examples are not beside this checkout")
+        pytest.skip("the published examples are not beside the checkout")
     assert findings(path.read_bytes()) == []
 
 

@@ -15,7 +15,7 @@ import pytest
 from meterspec.backends import terraform
 from meterspec.diagnostics import Diagnostics
 from meterspec.ir import Program
-from tests.conftest import ROOT
+from tests.conftest import NO_TERRAFORM, ROOT
 from tests.corpus import check_text
 from tests.terraform import SCHEMA
 from tests.terraform.cli import TERRAFORM, planned, provider, read_by_terraform, validate
@@ -127,7 +127,7 @@ def test_a_text_of_the_spec_is_no_template() -> None:
     assert described(HOSTILE[0]) == '$${file("/etc/passwd")}'
 
 
-@pytest.mark.skipif(TERRAFORM is None, reason="no terraform")
+@pytest.mark.skipif(TERRAFORM is None, reason=NO_TERRAFORM)
 def test_terraform_reads_the_text_that_the_spec_has(tmp_path: Path) -> None:
     assert read_by_terraform([described(text) for text in HOSTILE], tmp_path) == HOSTILE
 
@@ -142,8 +142,10 @@ def test_a_spec_without_prices_has_no_file() -> None:
 
 def attach(folder: Path, shape: str) -> AbstractContextManager[dict[str, str]]:
     """The environment of a Terraform that knows the stand-in, with nested parts of a shape."""
-    if TERRAFORM is None or not SCHEMA.exists():
-        pytest.skip("no terraform, or no schema of the provider beside the checkout")
+    if TERRAFORM is None:
+        pytest.skip(NO_TERRAFORM)
+    if not SCHEMA.exists():
+        pytest.skip("the schema of the provider is not beside the checkout")
     return provider(folder, shape)
 
 

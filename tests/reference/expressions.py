@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from meterspec import ir
 from meterspec.cel.tree import Call, Expr, FieldRef, ListOf, Literal, walk
