@@ -331,6 +331,16 @@ def test_artefacts_remember_the_organisation(bound: Path) -> None:
     assert [(step["action"], step["subject"]) for step in plan["steps"]] == [("obligations", "house")]
 
 
+def replaced(build: Path, name: str, text: str) -> None:
+    """Another text for a file of a build, which the manifest says is the one."""
+    (build / name).write_text(text, encoding="utf-8")
+    listing = json.loads((build / "manifest.json").read_text(encoding="utf-8"))
+    for file in listing["files"]:
+        if file["path"] == name:
+            file["sha256"] = sha256(text.encode()).hexdigest()
+    (build / "manifest.json").write_text(json.dumps(listing), encoding="utf-8")
+
+
 def test_artefacts_of_another_version_of_the_registry_say_so(bound: Path) -> None:
     """What they were judged by is recorded as digests alone, so it cannot be compared."""
     assert meterspec("compile", "specs", "--out", "build").returncode == 0
@@ -338,13 +348,7 @@ def test_artefacts_of_another_version_of_the_registry_say_so(bound: Path) -> Non
     assert "registry of another version" not in quiet.stderr
     manifest = json.loads((bound / "build" / "compliance" / "manifest.json").read_text(encoding="utf-8"))
     manifest["compiler"]["registry"]["files"]["zones.toml"] = "0" * 64
-    text = json.dumps(manifest)
-    (bound / "build" / "compliance" / "manifest.json").write_text(text, encoding="utf-8")
-    listing = json.loads((bound / "build" / "manifest.json").read_text(encoding="utf-8"))
-    for file in listing["files"]:
-        if file["path"] == "compliance/manifest.json":
-            file["sha256"] = sha256(text.encode()).hexdigest()
-    (bound / "build" / "manifest.json").write_text(json.dumps(listing), encoding="utf-8")
+    replaced(bound / "build", "compliance/manifest.json", json.dumps(manifest))
     done = meterspec("diff", "--against-artefacts", "build", "specs")
     assert (done.returncode, "registry of another version" in done.stderr, "zones.toml" in done.stderr) == (
         0,
@@ -410,6 +414,8 @@ def edited(build: Path, name: str, change: Callable[[str], str]) -> None:
         (lambda build: (build / "manifest.json").unlink(), "No such file"),
         (lambda build: edited(build, "manifest.json", lambda text: "[]"), "not one that `meterspec compile` writes"),
         (lambda build: edited(build, "manifest.json", lambda text: "{"), "not one that `meterspec compile` writes"),
+        (lambda build: replaced(build, "compliance/manifest.json", "{}"), "`compliance/manifest.json` is not one that"),
+        (lambda build: replaced(build, "compliance/manifest.json", "["), "`compliance/manifest.json` is not one that"),
         (
             lambda build: edited(build, "sql/duckdb/meters.sql", lambda text: text + "\n"),
             "`sql/duckdb/meters.sql` is not the file that was compiled",

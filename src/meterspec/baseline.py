@@ -286,17 +286,22 @@ def deployed(folder: Path) -> list[SpecFile]:
 
 
 def other_registry(folder: Path) -> list[str]:
-    """The files of the package's registry that artefacts were judged by in another version; to be asked of a folder
-    that `deployed` found whole."""
+    """The files of the package's registry that artefacts were judged by in another version.
+
+    To be asked of a folder that `deployed` found whole; raises `Failure` with MS044.
+    """
     import json  # noqa: PLC0415 - not for `validate`
 
     from meterspec.regimes import digests  # noqa: PLC0415
 
     try:
         manifest = json.loads((folder / "compliance" / "manifest.json").read_bytes())
+        was = dict(manifest["compiler"]["registry"]["files"])
     except FileNotFoundError:
         return []
-    was = manifest["compiler"]["registry"]["files"]
+    except (ValueError, KeyError, TypeError):
+        reason = "its `compliance/manifest.json` is not one that `meterspec compile` writes"
+        raise Failure(UNUSABLE_ARTEFACTS, folder=folder, reason=reason) from None
     is_now = digests([Path(name).stem for name in was])
     return sorted(name for name in was if is_now.get(name) != was[name])
 
