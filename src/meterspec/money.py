@@ -453,6 +453,9 @@ def _invoices(
     out: Diagnostics,
 ) -> tuple[Invoice, ...]:
     found: dict[tuple[str, datetime, datetime, str], dict[str, list[Decimal | None]]] = {}
+    of_run: tuple[dict[str, list[Result]], dict[str, list[Result]]] = {}, {}
+    for (apart, name), given in results.items():
+        of_run[apart][name] = given
     for pair in pairs:
         old, new = pair
         meter = new or old
@@ -464,9 +467,10 @@ def _invoices(
             apart, name = sides.before(one) if side == 0 else (False, one.name)
             done = runs[1] if apart else runs[0]
             assert done is not None
-            of = {called: given for (where, called), given in results.items() if where == apart}
             program = before if apart else sides.joint
-            for period, amount in _amounts(program, replace(one, name=name), of, done.due.get(name, []), out):
+            for period, amount in _amounts(
+                program, replace(one, name=name), of_run[apart], done.due.get(name, []), out
+            ):
                 if _chosen(period[1], begins):
                     lines = found.setdefault((*period, one.price.currency), {}).setdefault(meter.name, [None, None])
                     lines[side] = amount
